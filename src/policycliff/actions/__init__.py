@@ -1,0 +1,1 @@
+"""Q -> A*: sets of optimal actions, gaps and certificates."""

@@ -1,0 +1,1 @@
+"""The `policycliff` command: thin."""

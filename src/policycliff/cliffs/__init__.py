@@ -1,0 +1,1 @@
+"""R -> pi, end to end: how far a reward is from the cliff."""

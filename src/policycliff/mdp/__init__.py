@@ -1,0 +1,1 @@
+"""The world: states, actions, kernel, discount; and builders of finite MDPs."""

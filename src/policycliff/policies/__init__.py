@@ -1,0 +1,1 @@
+"""A* -> pi: selection rules, soft policies, distances between policies."""

@@ -1,0 +1,1 @@
+"""R: reward tuples and their effective reward."""

@@ -1,0 +1,1 @@
+"""Language-model rollouts -> the same objects: readers and the audit."""

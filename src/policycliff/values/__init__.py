@@ -1,0 +1,1 @@
+"""R -> Q: Bellman operators, solvers and their error bounds."""

@@ -1,0 +1,16 @@
+"""Test session: check every array shape at run time (jaxtyping with beartype), except inside Numba kernels."""
+
+import pkgutil
+
+from jaxtyping import install_import_hook
+
+import policycliff
+
+
+def _checked_modules() -> list[str]:
+    """Every module but the kernels: Numba compiles their functions from source and cannot see a wrapper."""
+    names = [module.name for module in pkgutil.walk_packages(policycliff.__path__, "policycliff.", onerror=None)]
+    return [name for name in names if not name.endswith("kernels") and name.count(".") > 1]
+
+
+install_import_hook(_checked_modules(), "beartype.beartype")
