@@ -1,6 +1,6 @@
 """What an audit is asked to do: one immutable value, the same from Python, the command line and a settings file."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from policycliff.errors import InvalidInputError
@@ -91,15 +91,11 @@ class AuditSettings:
             _require_numbers("noise", self.noise)
             negative = [name for name, sigma in self.noise if sigma < 0]
             if negative:
-                raise InvalidInputError(
-                    f"noise of {negative[0]!r} is a standard deviation and cannot be negative."
-                )
+                raise InvalidInputError(f"noise of {negative[0]!r} is a standard deviation and cannot be negative.")
         names = [name for name, _ in self.rewards]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            raise InvalidInputError(
-                f"reward {repeated[0]!r} is given twice; give each reward once, with its weight."
-            )
+            raise InvalidInputError(f"reward {repeated[0]!r} is given twice; give each reward once, with its weight.")
         if EFFECTIVE in names:
             raise InvalidInputError(
                 f"a reward cannot be named {EFFECTIVE!r}: that is the weighted sum. Rename it with derive."
