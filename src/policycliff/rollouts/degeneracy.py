@@ -1,0 +1,122 @@
+"""Degeneracy: where the reward is tied, so that training picks among the tied behaviours at random (Prop 2.9, 2.10).
+
+With m optimal behaviours every deterministic selection is discontinuous in the reward, and the uniform one jumps by
+(m - 1)/m. A tie is *consequential* where its members differ in something that matters: the truth, another reward, or
+the `behaviour` column.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from policycliff.rollouts.intervals import mean_over, share
+from policycliff.rollouts.noise import NOISE_MARGIN
+from policycliff.rollouts.scores import Scored
+from policycliff.rollouts.segments import segment_any, segment_max, segment_mean, segment_min
+
+_DIFFICULTY_BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """A column in which tied behaviours can differ, with the noise below which a difference means nothing."""
+
+    name: str
+    scores: Float64[np.ndarray, " table_rows"]
+    noise: float = 0.0
+
+
+def degeneracy(scored: Scored, *, sigma: float | None, max_reward: float | None) -> dict[str, Any]:
+    """Shares of tied and of spreadless prompts, sizes of the tied sets, difficulty."""
+    layout, tied = scored.layout, scored.is_tied
+    sizes = scored.tied_size
+    result: dict[str, Any] = {
+        "prompts": layout.n_prompts,
+        "tied_share": share(tied),
+        "tied_within_noise_share": None if sigma is None else share(tied_within_noise(scored, sigma)),
+        "tied_size_mean": mean_over(
+            layout.prompts[tied], sizes[tied], lowest=2.0, highest=float(layout.n_behaviours.max(initial=2))
+        ),
+        "tied_size_histogram": {str(size): int(count) for size, count in zip(*_tally(sizes), strict=True)},
+        "all_behaviours_tied_share": share(np.isinf(scored.next_value) & (layout.n_behaviours > 1)),
+        "uniform_jump_mean": mean_over(layout.prompts, (sizes - 1) / sizes, lowest=0.0, highest=1.0),
+        "zero_spread_share": share(scored.zero_spread),
+        "difficulty": _difficulty(scored),
+    }
+    if max_reward is not None:
+        solved = scored.zero_spread & (scored.best_value >= max_reward)
+        result["zero_spread_solved_share"] = share(solved)
+        result["zero_spread_unsolved_share"] = share(scored.zero_spread & ~solved)
+    return result
+
+
+def tied_within_noise(scored: Scored, sigma: float) -> Bool[np.ndarray, " prompts"]:
+    """Prompts in which some other behaviour scores within `NOISE_MARGIN` standard errors of the best one.
+
+    The standard error of a difference of two behaviours with c and d draws is sigma * sqrt(1/c + 1/d).
+    """
+    layout, where = scored.layout, scored.layout.prompt_of_behaviour
+    variance = sigma**2 / layout.draws
+    most_drawn_best = segment_min(np.where(scored.best, variance, np.inf), layout.behaviour_offsets)
+    reach = NOISE_MARGIN * np.sqrt(variance + most_drawn_best[where])
+    close = ~scored.best & (scored.best_value[where] - scored.values <= reach)
+    return scored.is_tied | segment_any(close, layout.behaviour_offsets)
+
+
+def aspect_range(scored: Scored, aspect: Aspect) -> Float64[np.ndarray, " prompts"]:
+    """Greatest difference of an aspect between two best behaviours of each prompt; 0 where fewer than two have it."""
+    offsets = scored.layout.behaviour_offsets
+    values = behaviour_means(scored, aspect.scores)
+    counted = scored.best & ~np.isnan(values)
+    high = segment_max(np.where(counted, values, -np.inf), offsets)
+    low = segment_min(np.where(counted, values, np.inf), offsets)
+    return np.where(np.isfinite(high), np.subtract(high, low, where=np.isfinite(high), out=np.zeros(len(high))), 0.0)
+
+
+def behaviour_means(scored: Scored, table_scores: Float64[np.ndarray, " table_rows"]) -> np.ndarray:
+    """Mean of a column over the draws of each behaviour; NaN where a draw has no value."""
+    return segment_mean(table_scores[scored.layout.rows], scored.layout.draw_offsets)
+
+
+def consequences(
+    scored: Scored, aspects: list[Aspect], *, by_behaviour: str | None
+) -> tuple[dict[str, Any], Bool[np.ndarray, " prompts"]]:
+    """Which ties matter, by the columns in which their members differ; and the flag of every prompt.
+
+    Args:
+        scored: The trained-on reward.
+        aspects: The truth first, then the other rewards.
+        by_behaviour: Name of the behaviour column: its values differ between behaviours by definition.
+    """
+    tied = scored.is_tied
+    differs = {aspect.name: tied & _matters(aspect_range(scored, aspect), aspect) for aspect in aspects}
+    if by_behaviour is not None:
+        differs[by_behaviour] = tied
+    consequential = np.logical_or.reduce(list(differs.values())) if differs else np.zeros(len(tied), dtype=bool)
+    columns = [{"column": name, "share": share(flags)} for name, flags in differs.items()]
+    result = {
+        "consequential_share": share(consequential) if differs else None,
+        "harmless_share": share(tied & ~consequential) if differs else None,
+        "consequential_columns": columns,
+    }
+    return result, consequential
+
+
+def _matters(ranges: Float64[np.ndarray, " prompts"], aspect: Aspect) -> Bool[np.ndarray, " prompts"]:
+    return ranges > NOISE_MARGIN * np.sqrt(2.0) * aspect.noise
+
+
+def _tally(values: Int64[np.ndarray, " n"]) -> tuple[np.ndarray, np.ndarray]:
+    return np.unique(values, return_counts=True)
+
+
+def _difficulty(scored: Scored) -> dict[str, list[float]]:
+    """Histogram over prompts of the mean reward of a completion: how hard the prompts are for the sampling policy."""
+    means = segment_mean(scored.scores, scored.layout.row_offsets)
+    low, high = float(scored.scores.min()), float(scored.scores.max())
+    if low == high:
+        high = low + 1.0
+    counts, edges = np.histogram(means, bins=_DIFFICULTY_BINS, range=(low, high))
+    return {"edges": edges.tolist(), "prompts": counts.tolist()}

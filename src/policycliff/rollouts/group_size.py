@@ -1,0 +1,147 @@
+"""Group size: what ties, spread and best-of-k would be with fewer completions a prompt, exactly, by counting.
+
+Drawing k of a prompt's n completions without replacement is hypergeometric, so expectations over all C(n, k) subsets
+have closed forms and need no sampling. With n samples a prompt nothing can be said about k > n.
+
+Write l for the completions that score below a level and m for those at it. The best of k is at that level with
+probability [C(l + m, k) - C(l, k)] / C(n, k), and is any of its m completions with equal probability.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from scipy.special import gammaln
+
+from policycliff.rollouts.intervals import mean_over
+from policycliff.rollouts.scores import Scored
+from policycliff.rollouts.segments import level_starts, segment_of, segment_sum, sort_within
+
+COVERAGE = 0.9
+"""Share of prompts that must have at least k completions for k to be the common group size."""
+
+_EVERY_K = 16
+_MOST_STEPS = 24
+
+
+def common_group_size(group_sizes: Int64[np.ndarray, " prompts"]) -> int:
+    """Greatest k that at least `COVERAGE` of the prompts reach.
+
+    >>> common_group_size(np.array([8, 8, 8, 8, 2]))
+    2
+    """
+    if len(group_sizes) == 0:
+        return 0
+    return int(np.quantile(group_sizes, 1.0 - COVERAGE, method="lower"))
+
+
+def k_grid(largest: int) -> list[int]:
+    """Group sizes to report: each one while there are few, then about equally spaced on a log scale, and the largest.
+
+    >>> k_grid(4)
+    [1, 2, 3, 4]
+    """
+    if largest <= _EVERY_K:
+        return list(range(1, largest + 1))
+    tail = np.unique(np.geomspace(_EVERY_K, largest, _MOST_STEPS - _EVERY_K + 1).round().astype(int))
+    return sorted({*range(1, _EVERY_K + 1), *tail.tolist()})
+
+
+def subset_share(inside: Int64[np.ndarray, " n"], total: Int64[np.ndarray, " n"], k: int) -> Float64[np.ndarray, " n"]:
+    """C(inside, k) / C(total, k): the probability that a random k-subset lies inside (inside <= total).
+
+    Small k by the product of k ratios (exact to k roundings), large k by log-gamma.
+    """
+    if k <= _EVERY_K:
+        result = np.ones(len(inside))
+        for i in range(k):
+            result *= np.maximum(inside - i, 0) / np.maximum(total - i, 1)
+        return result
+    possible = inside >= k
+    log_share = gammaln(inside[possible] + 1.0) - gammaln(inside[possible] - k + 1.0)
+    log_share -= gammaln(total[possible] + 1.0) - gammaln(total[possible] - k + 1.0)
+    result = np.zeros(len(inside))
+    result[possible] = np.exp(np.minimum(log_share, 0.0))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Completions of each prompt by score.
+
+    Attributes:
+        order: (rows,) permutation that sorts each prompt by score.
+        starts: (levels + 1,) first sorted row of each level.
+        offsets: (prompts + 1,) first level of each prompt.
+        at: (levels,) completions at the level.
+        below: (levels,) completions of the prompt below it.
+        size: (levels,) completions of the prompt.
+    """
+
+    order: Int64[np.ndarray, " rows"]
+    starts: Int64[np.ndarray, " levels_plus_1"]
+    offsets: Int64[np.ndarray, " prompts_plus_1"]
+    at: Int64[np.ndarray, " levels"]
+    below: Int64[np.ndarray, " levels"]
+    size: Int64[np.ndarray, " levels"]
+
+
+def levels_of(scores: Float64[np.ndarray, " rows"], offsets: Int64[np.ndarray, " prompts_plus_1"]) -> Levels:
+    """Sort the completions of each prompt into levels of equal score."""
+    order = sort_within(scores, offsets)
+    starts = np.flatnonzero(level_starts(scores[order], offsets))
+    level_offsets = np.searchsorted(starts, offsets)
+    prompt = segment_of(level_offsets)
+    ends = np.append(starts, len(scores))
+    return Levels(order, ends, level_offsets, np.diff(ends), starts - offsets[prompt], np.diff(offsets)[prompt])
+
+
+def zero_spread_probability(levels: Levels, k: int) -> Float64[np.ndarray, " prompts"]:
+    """Probability that k completions of the prompt all have the same score: no signal in a group of k."""
+    return segment_sum(subset_share(levels.at, levels.size, k), levels.offsets)
+
+
+def tie_probability(scored: Scored, k: int) -> Float64[np.ndarray, " prompts"]:
+    """Probability that among k completions several distinct behaviours share the best reward.
+
+    One minus the probability that a single behaviour holds it: of a level with l completions below, a behaviour with c
+    draws is alone at the top of the subset in C(l + c, k) - C(l, k) of the cases.
+    """
+    layout = scored.layout
+    offsets, draws = layout.behaviour_offsets, layout.draws
+    order = sort_within(scored.values, offsets)
+    counts = draws[order]
+    before = np.cumsum(counts) - counts
+    starts = np.flatnonzero(level_starts(scored.values[order], offsets))
+    level_begins = np.repeat(before[starts], np.diff(np.append(starts, len(order))))
+    below = level_begins - layout.row_offsets[layout.prompt_of_behaviour]
+    size = layout.group_sizes[layout.prompt_of_behaviour]
+    alone = subset_share(below + counts, size, k) - subset_share(below, size, k)
+    return np.clip(1.0 - segment_sum(alone, offsets), 0.0, 1.0)
+
+
+def best_of_k(levels: Levels, outcome: Float64[np.ndarray, " rows"], k: int) -> Float64[np.ndarray, " prompts"]:
+    """Expected outcome of the completion with the best score among k; equal scores are drawn with equal probability."""
+    mean_at_level = np.add.reduceat(outcome[levels.order], levels.starts[:-1]) / levels.at
+    wins = subset_share(levels.below + levels.at, levels.size, k) - subset_share(levels.below, levels.size, k)
+    return segment_sum(wins * mean_at_level, levels.offsets)
+
+
+def group_size_curve(scored: Scored) -> dict[str, Any]:
+    """Tie and zero-spread probability at every group size up to the common one, over the prompts that reach it."""
+    layout = scored.layout
+    common = common_group_size(layout.group_sizes)
+    reaches = layout.group_sizes >= common
+    levels = levels_of(scored.scores, layout.row_offsets)
+    points = []
+    for k in k_grid(common)[1:]:
+        tied, flat = tie_probability(scored, k)[reaches], zero_spread_probability(levels, k)[reaches]
+        points.append(
+            {
+                "k": k,
+                "tied_share": mean_over(layout.prompts[reaches], tied, lowest=0.0, highest=1.0),
+                "zero_spread_share": mean_over(layout.prompts[reaches], flat, lowest=0.0, highest=1.0),
+            }
+        )
+    return {"common_group_size": common, "prompts": int(reaches.sum()), "points": points}

@@ -1,0 +1,146 @@
+"""The map under another reward: what happens to the best behaviours, and to the soft policy, when one reward replaces
+another.
+
+The KL-optimal policy towards the *sampling* policy reweights the sampled completions by exp(r / beta), self-normalised;
+repeats of a behaviour add up. The total variation between two rewards' optima is half the L1 distance of the weights.
+It is bounded, for the reweighted sample and not for completions that nobody sampled, by
+
+- tanh(span(dr) / (4 beta)) with span = max - min over the prompt's completions, for a constant added to
+  all of a prompt's rewards changes nothing (Result 4: sharp),
+- tanh(max|dr| / (2 beta)) (Result 4, the sup-norm form),
+- max|dr| / (2 beta) (Prop 4.7 with one step: the paper's linear bound).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from policycliff.rollouts.intervals import mean_over, share
+from policycliff.rollouts.layout import Layout, layout_of
+from policycliff.rollouts.scores import Reward, Scored, score
+from policycliff.rollouts.segments import (
+    average_ranks,
+    segment_any,
+    segment_correlation,
+    segment_max,
+    segment_min,
+    segment_sum,
+)
+from policycliff.rollouts.table import RolloutTable
+
+MIN_EFFECTIVE_SAMPLES = 5.0
+"""Effective sample size below which a reweighted sample says nothing about the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftShift:
+    """Per prompt: total variation between two reweighted samples, its three bounds, and the effective sample sizes."""
+
+    total_variation: Float64[np.ndarray, " prompts"]
+    sharp_bound: Float64[np.ndarray, " prompts"]
+    sup_bound: Float64[np.ndarray, " prompts"]
+    linear_bound: Float64[np.ndarray, " prompts"]
+    effective_samples: Float64[np.ndarray, " prompts"]
+
+
+def compare_pair(table: RolloutTable, first: Reward, second: Reward, *, beta: float) -> dict[str, Any]:
+    """Everything that the audit says of two rewards, over the completions that have both."""
+    layout = layout_of(table, first.usable & second.usable)
+    head = {"first": first.name, "second": second.name, "prompts": layout.n_prompts}
+    if layout.n_prompts == 0:
+        return head | {"note": "no prompt has two completions with both scores"}
+    one, two = score(first, layout), score(second, layout)
+    offsets, prompts = layout.behaviour_offsets, layout.prompts
+    differ = segment_any(one.best != two.best, offsets)
+    disjoint = ~segment_any(one.best & two.best, offsets)
+    return head | {
+        "best_changes_share": share(differ),
+        "best_disjoint_share": share(disjoint),
+        "rank_correlation": mean_over(prompts, _rank_correlation(one, two), lowest=-1.0, highest=1.0),
+        "constant_share": share(one.zero_spread | two.zero_spread),
+        **_soft_figures(soft_shift(layout, one.scores, two.scores, beta=beta), layout),
+        "scaled": _soft_figures(
+            soft_shift(layout, scaled_within_prompts(one), scaled_within_prompts(two), beta=1.0), layout
+        ),
+    }
+
+
+def scaled_within_prompts(scored: Scored) -> Float64[np.ndarray, " rows"]:
+    """Scores in units of their prompt's standard deviation (0 where the prompt has no spread)."""
+    spread = scored.spread[scored.layout.prompt_of_row]
+    scaled = np.zeros(len(scored.scores))
+    return np.divide(scored.scores, spread, out=scaled, where=spread > 0)
+
+
+def tilted_weights(
+    layout: Layout, scores: Float64[np.ndarray, " rows"], *, beta: float
+) -> Float64[np.ndarray, " rows"]:
+    """Weight of each completion under the KL-optimal policy towards the sampling policy; each prompt sums to 1."""
+    top = segment_max(scores, layout.row_offsets)[layout.prompt_of_row]
+    weights = np.exp((scores - top) / beta)
+    return weights / segment_sum(weights, layout.row_offsets)[layout.prompt_of_row]
+
+
+def effective_samples(layout: Layout, weights: Float64[np.ndarray, " rows"]) -> Float64[np.ndarray, " prompts"]:
+    """Kish's effective sample size of normalised weights, 1 / sum of squares, per prompt."""
+    return 1.0 / segment_sum(weights**2, layout.row_offsets)
+
+
+def soft_shift(
+    layout: Layout,
+    first: Float64[np.ndarray, " rows"],
+    second: Float64[np.ndarray, " rows"],
+    *,
+    beta: float,
+) -> SoftShift:
+    """How far the KL-optimal policy moves when the second reward replaces the first, prompt by prompt."""
+    offsets = layout.row_offsets
+    one, two = tilted_weights(layout, first, beta=beta), tilted_weights(layout, second, beta=beta)
+    # Rows of one behaviour add up before the distance is taken.
+    moved = np.abs(np.add.reduceat(one - two, layout.draw_offsets[:-1]))
+    change = second - first
+    span = segment_max(change, offsets) - segment_min(change, offsets)
+    largest = segment_max(np.abs(change), offsets)
+    return SoftShift(
+        total_variation=0.5 * segment_sum(moved, layout.behaviour_offsets),
+        sharp_bound=np.tanh(span / (4.0 * beta)),
+        sup_bound=np.tanh(largest / (2.0 * beta)),
+        linear_bound=largest / (2.0 * beta),
+        effective_samples=np.minimum(effective_samples(layout, one), effective_samples(layout, two)),
+    )
+
+
+def _soft_figures(shift: SoftShift, layout: Layout) -> dict[str, Any]:
+    """Means over prompts; the total variation only where the reweighted samples still hold enough completions.
+
+    The median prompt decides for all: leaving out single prompts would leave out those that move most.
+    """
+    prompts = layout.prompts
+    median = float(np.median(shift.effective_samples))
+    estimable = median >= MIN_EFFECTIVE_SAMPLES
+    variation = mean_over(prompts, shift.total_variation, lowest=0.0, highest=1.0)
+    return {
+        "total_variation": variation if estimable else None,
+        "total_variation_status": "estimated" if estimable else "not estimable",
+        "effective_sample_size_median": median,
+        "sharp_bound": mean_over(prompts, shift.sharp_bound, lowest=0.0, highest=1.0),
+        "sup_bound": mean_over(prompts, shift.sup_bound, lowest=0.0, highest=1.0),
+        "linear_bound": mean_over(prompts, shift.linear_bound, lowest=0.0),
+    }
+
+
+def _rank_correlation(one: Scored, two: Scored) -> Float64[np.ndarray, " prompts"]:
+    """Spearman's rank correlation within each prompt, over completions; NaN where a reward is constant."""
+    offsets = one.layout.row_offsets
+    return segment_correlation(average_ranks(one.scores, offsets), average_ranks(two.scores, offsets), offsets)
+
+
+def mixed_sources_share(table: RolloutTable) -> Any:
+    """Share of groups whose completions come from several source models; None without a source column."""
+    if table.source is None:
+        return None
+    low = np.minimum.reduceat(table.source, table.offsets[:-1])
+    high = np.maximum.reduceat(table.source, table.offsets[:-1])
+    return share(low != high)

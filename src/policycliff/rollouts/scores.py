@@ -1,0 +1,220 @@
+"""One reward on one layout: the score of every completion and behaviour, and the set of best behaviours.
+
+A behaviour's reward is the mean over its draws. A prompt is a state of a bandit, so its Q-values are the behaviours'
+rewards, A* is `best`, and the radius of Result 1 at gamma = 0 is half the gap to the best other behaviour.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from policycliff.rollouts.exact import (
+    UNIT_ROUNDOFF,
+    ExactValues,
+    decimal_fraction,
+    round_exactly,
+    weighted_fractions,
+    weighted_sum_error,
+)
+from policycliff.rollouts.layout import Layout
+from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_of, segment_std, segment_sum
+from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
+from policycliff.rollouts.table import RolloutTable
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """A reward over the rows of the table: NaN where the row is out of this reward's figures.
+
+    `exact` gives the exact value of rows as fractions; None where values are irrational (normalised rewards).
+    `unresolved` counts rows whose ties could not be decided. `components` lists its columns, with their weights.
+    """
+
+    name: str
+    scores: Float64[np.ndarray, " rows"]
+    exact: ExactValues | None
+    components: tuple[tuple[str, float], ...]
+    unresolved: int = 0
+
+    @property
+    def usable(self) -> Bool[np.ndarray, " rows"]:
+        """Rows with a score."""
+        return ~np.isnan(self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A reward on a layout.
+
+    Attributes:
+        layout: Rows, behaviours and prompts.
+        scores: (rows,) reward of each completion, in reward units.
+        values: (behaviours,) reward of each behaviour: the mean over its draws.
+        best: (behaviours,) whether the behaviour is optimal for its prompt (A*).
+        best_value: (prompts,) greatest reward.
+        next_value: (prompts,) greatest reward below it; -inf where all behaviours are tied.
+    """
+
+    layout: Layout
+    scores: Float64[np.ndarray, " rows"]
+    values: Float64[np.ndarray, " behaviours"]
+    best: Bool[np.ndarray, " behaviours"]
+    best_value: Float64[np.ndarray, " prompts"]
+    next_value: Float64[np.ndarray, " prompts"]
+
+    @property
+    def tied_size(self) -> Int64[np.ndarray, " prompts"]:
+        """Number of best behaviours of each prompt."""
+        return segment_sum(self.best, self.layout.behaviour_offsets)
+
+    @property
+    def is_tied(self) -> Bool[np.ndarray, " prompts"]:
+        """Whether several behaviours share the best reward."""
+        return self.tied_size > 1
+
+    @property
+    def is_unique(self) -> Bool[np.ndarray, " prompts"]:
+        """Whether there is one best behaviour, and another one to beat."""
+        return (self.tied_size == 1) & (self.layout.n_behaviours > 1)
+
+    @property
+    def gap(self) -> Float64[np.ndarray, " prompts"]:
+        """Distance from the best value to the next one (inf where there is none)."""
+        return self.best_value - self.next_value
+
+    @property
+    def zero_spread(self) -> Bool[np.ndarray, " prompts"]:
+        """Whether all completions of the prompt have the same score."""
+        offsets = self.layout.row_offsets
+        return segment_max(self.scores, offsets) == segment_min(self.scores, offsets)
+
+    @property
+    def spread(self) -> Float64[np.ndarray, " prompts"]:
+        """Standard deviation over the completions of each prompt, with n - 1."""
+        return segment_std(self.scores, self.layout.row_offsets)
+
+
+def column_reward(name: str, scores: Float64[np.ndarray, " rows"]) -> Reward:
+    """A column as it was given: its numbers are exact."""
+
+    def exact(rows: Int64[np.ndarray, " k"]) -> list[Fraction]:
+        return [decimal_fraction(value) for value in scores[rows].tolist()]
+
+    return Reward(name, scores, exact, ((name, 1.0),))
+
+
+def effective_reward_of(table: RolloutTable, weights: dict[str, float], settings: AuditSettings) -> Reward:
+    """The weighted sum of the reward columns (Lemma 4.2), over the components whose weight is not 0.
+
+    `missing="zero"` counts an unusable component as 0, as TRL's `nansum` does; otherwise the row is out. Under
+    `normalize_then_sum` each component is first centred and divided by its standard deviation within the prompt.
+    """
+    columns = [column for column in table.rewards if weights[column.name] != 0.0]
+    named = tuple((column.name, weights[column.name]) for column in columns)
+    components = np.stack([column.scores for column in columns])
+    weight = np.array([weights[column.name] for column in columns])
+    if settings.missing == "zero":
+        some = ~np.isnan(components).all(axis=0)
+        components = np.where(np.isnan(components) & some, 0.0, components)
+    if settings.aggregation == "normalize_then_sum":
+        scores, unresolved = _normalised_sum(table, components, weight, settings.epsilon)
+        return Reward(EFFECTIVE, scores, None, named, unresolved)
+    scores, exact = _plain_sum(table, components, weight)
+    return Reward(EFFECTIVE, scores, exact, named)
+
+
+def score(reward: Reward, layout: Layout) -> Scored:
+    """Reward of every behaviour of the layout, and the best ones; every row of the layout must have a score."""
+    scores = reward.scores[layout.rows]
+    if layout.n_prompts == 0:
+        nothing = np.zeros(0)
+        return Scored(layout, scores, nothing, np.zeros(0, dtype=bool), nothing, nothing)
+    values = _behaviour_means(reward, layout, scores)
+    where, offsets = layout.prompt_of_behaviour, layout.behaviour_offsets
+    best_value = segment_max(values, offsets)
+    best = values == best_value[where]
+    next_value = segment_max(np.where(best, -np.inf, values), offsets)
+    return Scored(layout, scores, values, best, best_value, next_value)
+
+
+def _plain_sum(
+    table: RolloutTable, components: Float64[np.ndarray, "components rows"], weight: Float64[np.ndarray, " components"]
+) -> tuple[Float64[np.ndarray, " rows"], ExactValues]:
+    scores = np.full(table.n_rows, np.nan)
+    usable = np.flatnonzero(~np.isnan(components).any(axis=0))
+    kept = components[:, usable]
+
+    def exact(rows: Int64[np.ndarray, " k"]) -> list[Fraction]:
+        return weighted_fractions(components[:, rows], weight)
+
+    if len(usable):
+        scores[usable], _ = round_exactly(
+            weight @ kept,
+            error=weighted_sum_error(kept, weight),
+            key=kept.T,
+            offsets=_kept_offsets(table, usable),
+            exact=lambda positions: exact(usable[positions]),
+        )
+    return scores, exact
+
+
+def _normalised_sum(
+    table: RolloutTable,
+    components: Float64[np.ndarray, "components rows"],
+    weight: Float64[np.ndarray, " components"],
+    epsilon: float,
+) -> tuple[Float64[np.ndarray, " rows"], int]:
+    scores = np.full(table.n_rows, np.nan)
+    usable = np.flatnonzero(~np.isnan(components).any(axis=0))
+    if len(usable) == 0:
+        return scores, 0
+    kept, offsets = components[:, usable], _kept_offsets(table, usable)
+    where = segment_of(offsets)
+    spreads = [segment_std(x, offsets)[where] + epsilon for x in kept]
+    normalised = np.stack([(x - segment_mean(x, offsets)[where]) / s for x, s in zip(kept, spreads, strict=True)])
+    # A mean or a deviation of n numbers rounds about n times, relative to the largest of them.
+    largest = [segment_max(np.abs(x), offsets)[where] / s for x, s in zip(kept, spreads, strict=True)]
+    error = weighted_sum_error(np.stack(largest), weight) * (np.diff(offsets)[where] + 4)
+    scores[usable], unresolved = round_exactly(
+        weight @ normalised, error=error, key=kept.T, offsets=offsets, exact=None
+    )
+    return scores, unresolved
+
+
+def _kept_offsets(table: RolloutTable, usable: Int64[np.ndarray, " kept"]) -> Int64[np.ndarray, " segments_plus_1"]:
+    """Segments of the usable rows, without the groups that have none."""
+    return np.unique(np.searchsorted(usable, table.offsets))
+
+
+def _behaviour_means(
+    reward: Reward, layout: Layout, scores: Float64[np.ndarray, " rows"]
+) -> Float64[np.ndarray, " behaviours"]:
+    """Mean over the draws of each behaviour; exact where all draws agree, and where a tie turns on it."""
+    draws = layout.draw_offsets
+    means = segment_mean(scores, draws)
+    varies = segment_max(scores, draws) != segment_min(scores, draws)
+    if not varies.any():
+        return means
+    error = np.where(varies, (layout.draws + 4) * UNIT_ROUNDOFF * segment_mean(np.abs(scores), draws), 0.0)
+    key = np.where(varies, np.arange(1, len(means) + 1), 0)[:, None]
+    rounded, _ = round_exactly(
+        means,
+        error=error,
+        key=key,
+        offsets=layout.behaviour_offsets,
+        exact=None if reward.exact is None else _mean_fractions(reward.exact, layout),
+    )
+    return rounded
+
+
+def _mean_fractions(exact: ExactValues, layout: Layout) -> ExactValues:
+    def means(behaviours: Int64[np.ndarray, " k"]) -> list[Fraction]:
+        result = []
+        for behaviour in behaviours:
+            rows = layout.rows[layout.draw_offsets[behaviour] : layout.draw_offsets[behaviour + 1]]
+            result.append(sum(exact(rows), Fraction(0)) / len(rows))
+        return result
+
+    return means
