@@ -1,0 +1,182 @@
+"""Any table a user may have, as one lazy frame: files, folders, patterns, and frames of other libraries.
+
+Nothing is read here beyond what the columns' names and types need; `collect` reads the chosen columns at last. Frames
+of pandas, Arrow and Hugging Face are known by the module of their type: none of these libraries is imported for asking.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from policycliff.errors import InvalidInputError, MissingExtraError, TableError
+from policycliff.rollouts.files import READ_ERRORS, TEXT_PREFIX, find_tables, first_line, scan_file, unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A table not yet read.
+
+    Attributes:
+        frame: The rows; may have hidden columns named with `TEXT_PREFIX`.
+        description: What it is, for people.
+        files: The files behind it, if any.
+    """
+
+    frame: pl.LazyFrame
+    description: str
+    files: tuple[Path, ...] = ()
+
+    def schema(self) -> dict[str, pl.DataType]:
+        """Names and types of the visible columns."""
+        found = self.frame.collect_schema()
+        return {name: dtype for name, dtype in found.items() if not name.startswith(TEXT_PREFIX)}
+
+    def has_text_of(self, name: str) -> bool:
+        """Whether the original text of a numeric column is at hand."""
+        return TEXT_PREFIX + name in self.frame.collect_schema()
+
+
+def open_table(table: object) -> TableSource:
+    """Open a table: a path, a directory, a pattern, or a Polars, pandas, Arrow or Hugging Face table.
+
+    >>> open_table(pl.DataFrame({"prompt": ["a"], "reward": [1.0]})).schema()
+    {'prompt': String, 'reward': Float64}
+
+    Raises:
+        SourceNotFoundError: A path that matches nothing.
+        TableError: A file that is empty, broken or of an unknown kind; files whose columns differ.
+        MissingExtraError: A pandas or Arrow table without the libraries to read it.
+        InvalidInputError: An object of another type.
+    """
+    if isinstance(table, str | Path):
+        return _open_files(find_tables(table))
+    if isinstance(table, pl.LazyFrame):
+        return _checked(TableSource(table, "a Polars lazy frame"))
+    if isinstance(table, pl.DataFrame):
+        return TableSource(table.lazy(), "a Polars data frame")
+    return _open_foreign(table)
+
+
+def collect(source: TableSource, columns: Iterable[pl.Expr]) -> pl.DataFrame:
+    """Read some columns.
+
+    Raises:
+        TableError: A file turned out to be broken, or an expression failed on the values.
+    """
+    chosen = list(columns)
+    try:
+        return source.frame.select(chosen).collect(engine="streaming")
+    except READ_ERRORS as error:
+        _raise_for_broken_file(source.files)
+        raise TableError(f"{source.description} cannot be read: {first_line(error)}.") from error
+
+
+def _raise_for_broken_file(files: Sequence[Path]) -> None:
+    """Name the file that cannot be read to its end, if one is to blame."""
+    for path in files:
+        try:
+            scan_file(path).select(pl.all().count()).collect(engine="streaming")
+        except READ_ERRORS as error:
+            raise unreadable(path, error) from error
+
+
+def _open_files(files: tuple[Path, ...]) -> TableSource:
+    frames = [scan_file(path) for path in files]
+    if len(frames) == 1:
+        return TableSource(frames[0], str(files[0]), files)
+    names = frames[0].collect_schema().names()
+    for path, frame in zip(files[1:], frames[1:], strict=True):
+        _require_same_columns(files[0], _visible(names), path, _visible(frame.collect_schema().names()))
+    visible = [name for name in names if not name.startswith(TEXT_PREFIX)]
+    described = f"{len(files)} files, {files[0]} to {files[-1].name}"
+    return _checked(TableSource(_stack(frames, visible), described, files))
+
+
+def _stack(frames: list[pl.LazyFrame], visible: list[str]) -> pl.LazyFrame:
+    """The frames below each other; numeric CSV columns that are text in another file become text everywhere."""
+    schemas = [frame.collect_schema() for frame in frames]
+    texts = [name for name in visible if any(TEXT_PREFIX + name in schema for schema in schemas)]
+    mixed = [name for name in texts if any(schema[name] == pl.String for schema in schemas)]
+    return pl.concat(
+        [
+            frame.select(
+                *[_original(name, schema) if name in mixed else pl.col(name) for name in visible],
+                *[_original(name, schema).alias(TEXT_PREFIX + name) for name in texts if name not in mixed],
+            )
+            for frame, schema in zip(frames, schemas, strict=True)
+        ],
+        how="vertical_relaxed",
+    )
+
+
+def _original(name: str, schema: pl.Schema) -> pl.Expr:
+    hidden = TEXT_PREFIX + name
+    return pl.col(hidden).alias(name) if hidden in schema else pl.col(name).cast(pl.String)
+
+
+def _visible(names: Iterable[str]) -> set[str]:
+    return {name for name in names if not name.startswith(TEXT_PREFIX)}
+
+
+def _require_same_columns(first: Path, expected: set[str], second: Path, got: set[str]) -> None:
+    if expected == got:
+        return
+    differences = [
+        f"only {path.name} has {', '.join(repr(name) for name in sorted(names))}"
+        for path, names in ((first, expected - got), (second, got - expected))
+        if names
+    ]
+    raise TableError(
+        f"{first} and {second} have different columns: {'; '.join(differences)}. "
+        "Give a pattern that matches only files of one kind."
+    )
+
+
+def _checked(source: TableSource) -> TableSource:
+    """The source, once its column names and types are known to fit together."""
+    try:
+        source.frame.collect_schema()
+    except (PolarsError, PanicException, OSError) as error:
+        raise TableError(f"{source.description}: {first_line(error)}.") from error
+    return source
+
+
+def _open_foreign(table: Any) -> TableSource:
+    library = type(table).__module__.partition(".")[0]
+    if library == "datasets":
+        return _open_hugging_face(table)
+    if library == "pandas" and hasattr(table, "columns"):
+        frame = _converted(lambda: pl.from_pandas(table, nan_to_null=True), "a pandas frame", "pandas")
+        return TableSource(frame.lazy(), "a pandas data frame")
+    if library == "pyarrow" or hasattr(table, "__arrow_c_stream__"):
+        frame = _converted(lambda: pl.DataFrame(table), "an Arrow table", "pandas")
+        return TableSource(frame.lazy(), "an Arrow table")
+    raise InvalidInputError(
+        f"table must be a path or a Polars, pandas, Arrow or Hugging Face table; got {type(table).__name__}."
+    )
+
+
+def _open_hugging_face(table: Any) -> TableSource:
+    if isinstance(table, dict):
+        splits = ", ".join(repr(name) for name in table)
+        raise InvalidInputError(f"the Hugging Face table has splits ({splits}); give one of them: dataset[{splits}].")
+    if not hasattr(table, "to_polars"):
+        raise InvalidInputError("a streamed Hugging Face dataset cannot be audited; load it with streaming=False.")
+    frame = _converted(table.to_polars, "a Hugging Face dataset", "datasets")
+    return TableSource(frame.lazy(), "a Hugging Face dataset")
+
+
+def _converted(convert: Callable[[], Any], what: str, extra: str) -> pl.DataFrame:
+    try:
+        frame = convert()
+    except ImportError as error:
+        raise MissingExtraError(
+            f"reading {what} needs more libraries ({first_line(error)}): pip install 'policycliff[{extra}]'."
+        ) from error
+    except (PolarsError, PanicException, TypeError, ValueError) as error:
+        raise TableError(f"{what} cannot be converted: {first_line(error)}.") from error
+    return frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)

@@ -1,0 +1,99 @@
+"""Score columns as float64 arrays in which NaN marks every score that is not usable.
+
+A Float32 score was meant as the decimal it was printed from: 0.1f becomes 0.1, not 0.10000000149. Ties and thresholds
+are then those of the numbers that the user sees. Cost: linear in rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float64, Int64
+
+from policycliff.errors import TableError
+from policycliff.rollouts.columns import is_numeric
+from policycliff.rollouts.table import ScoreColumn
+
+
+@dataclass(frozen=True, slots=True)
+class RawScores:
+    """A numeric column as read: `values` with NaN for nulls, and where the nulls are."""
+
+    name: str
+    values: Float64[np.ndarray, " rows"]
+    nulls: np.ndarray | None
+
+    def usable(self) -> np.ndarray:
+        """Mask of the finite scores."""
+        return np.isfinite(self.values)
+
+    def take(self, rows: Int64[np.ndarray, " kept"]) -> ScoreColumn:
+        """The scores of some rows in the order given, with what was not usable counted."""
+        values = self.values[rows]
+        infinite = np.isinf(values)
+        not_a_number = int(np.isnan(values).sum())
+        missing = 0 if self.nulls is None else int(self.nulls[rows].sum())
+        values[infinite] = np.nan
+        values.flags.writeable = False
+        return ScoreColumn(self.name, values, missing=missing, nan=not_a_number - missing, infinite=int(infinite.sum()))
+
+
+def read_scores(column: pl.Series, *, role: str) -> RawScores:
+    """A column as scores.
+
+    Raises:
+        TableError: The column holds no numbers; the message names the first row that is none.
+    """
+    if column.null_count() == len(column):
+        column = pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
+    if not is_numeric(column.dtype):
+        raise _not_numeric(column, role)
+    nulls = column.is_null().to_numpy() if column.null_count() else None
+    values = _exact_decimal(column).to_numpy()
+    return RawScores(column.name, values.astype(np.float64, copy=False), nulls)
+
+
+def require_complete(columns: tuple[RawScores, ...], kept: np.ndarray) -> None:
+    """Refuse the first score that is missing, NaN or infinite (the setting `missing="error"`).
+
+    Raises:
+        TableError: Names the column, how many of its scores are not usable, and the first row.
+    """
+    for column in columns:
+        bad = np.flatnonzero(kept & ~column.usable())
+        if len(bad):
+            raise TableError(
+                f"column {column.name!r} has {len(bad)} missing, NaN or infinite scores, first in row {bad[0] + 1} "
+                "(counted from 1). missing='error' forbids them; 'omit' leaves such rows out, 'zero' counts them as 0."
+            )
+
+
+def _exact_decimal(column: pl.Series) -> pl.Series:
+    """The column as Float64; narrow floats by way of their shortest decimal."""
+    if column.dtype == pl.Float32:
+        return column.cast(pl.String).cast(pl.Float64)
+    if column.dtype == pl.Float16:
+        values, inverse = np.unique(column.fill_null(np.nan).to_numpy(), return_inverse=True)
+        return pl.Series(column.name, np.array([float(str(value)) for value in values])[inverse])
+    return column.cast(pl.Float64)
+
+
+def _not_numeric(column: pl.Series, role: str) -> TableError:
+    what = f"{role} column {column.name!r}"
+    if column.dtype != pl.String:
+        return TableError(
+            f"{what} holds {column.dtype}, not numbers. Derive a numeric column from it, or give another."
+        )
+    bad = column.is_not_null() & column.cast(pl.Float64, strict=False).is_null()
+    cast = f"derive a column with 'number=TRY_CAST(\"{column.name}\" AS DOUBLE)' and give that one"
+    if not bad.any():
+        return TableError(f"{what} holds numbers written as text; {cast}.")
+    row = int(bad.arg_true()[0])
+    return TableError(
+        f"{what} is not numeric: row {row + 1} (counted from 1) is {_short(str(column[row]))!r}. Give a numeric "
+        f"column, or {cast}."
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
