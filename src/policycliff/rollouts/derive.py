@@ -1,8 +1,8 @@
 """Columns that the user derives by an SQL expression over the table's columns: evaluated by Polars, never as Python.
 
 Arithmetic is that of numbers, not of machine words: in an expression every whole number is a signed 64-bit one and
-every narrow float the decimal it was printed from. (Polars' LENGTH is unsigned: `100 - LENGTH(completion)` would wrap around
-to four billion for a long completion.)
+every narrow float the decimal it was printed from. (Polars' LENGTH is unsigned: `100 - LENGTH(text)` would wrap around to
+four billion for a long text.)
 """
 
 import re
@@ -67,15 +67,15 @@ def signed_lengths(expression: str) -> str:
     """
     pieces: list[str] = []
     endings: list[str] = []
-    for token in _TOKEN.findall(expression):
-        if token.endswith("(") and token[0] not in "'\"":
-            unsigned = _UNSIGNED.fullmatch(token) is not None
-            pieces.append(f"CAST({token}" if unsigned else token)
+    for piece in _TOKEN.findall(expression):
+        if piece.endswith("(") and piece[0] not in "'\"":
+            unsigned = _UNSIGNED.fullmatch(piece) is not None
+            pieces.append(f"CAST({piece}" if unsigned else piece)
             endings.append(") AS BIGINT)" if unsigned else ")")
-        elif token == ")" and endings:
+        elif piece == ")" and endings:
             pieces.append(endings.pop())
         else:
-            pieces.append(token)
+            pieces.append(piece)
     return "".join(pieces)
 
 
