@@ -162,4 +162,5 @@ def _interval(mean: Mean, centre: float, bounds: tuple[float, float]) -> dict[st
         unseen = wilson(0, count)[1]
         low = min(low, centre - unseen * (centre - mean.lowest))
         high = max(high, centre + unseen * (mean.highest - centre))
-    return {"value": centre, "low": min(low, centre), "high": max(high, centre)}
+    # The bootstrap runs in single precision: its rounding must not leave the range of the figure.
+    return {"value": centre, "low": min(max(low, mean.lowest), centre), "high": max(min(high, mean.highest), centre)}

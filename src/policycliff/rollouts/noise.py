@@ -9,7 +9,7 @@ score exists, with its residuals resampled. A pair's residual carries the noise 
 part of its lead to luck, so the prediction is set beside the flips that the second scores show.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,15 @@ from scipy.stats import chi2
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.layout import Layout, layout_of
 from policycliff.rollouts.scores import Reward, Scored, score
-from policycliff.rollouts.segments import segment_max
+from policycliff.rollouts.segments import segment_max, segment_mean, segment_of
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
 
 NOISE_MARGIN = 1.96
 """Standard errors within which two scores count as indistinguishable (95 %)."""
+
+MIN_NOISE_SAMPLES = 10
+"""Repeats beyond the first (or pairs) below which noise is not estimable."""
 
 _DRAWS_SMALL, _DRAWS_LARGE, _LARGE = 1000, 200, 20_000
 _BLOCK_VALUES = 2_000_000
@@ -39,23 +42,28 @@ class Noise:
         origin: "given", "identical completions", "rerun COLUMN", "components" or "not estimable".
         samples: Degrees of freedom behind an estimate (repeats beyond the first, or pairs); 0 if given.
         residuals: Second score minus first, where there are second scores; else None.
+        left_out: Components of the effective reward whose noise is not known and counts as 0.
     """
 
     sigma: float | None
     origin: str
     samples: int = 0
     residuals: Float64[np.ndarray, " pairs"] | None = None
+    left_out: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, with the 95 % chi-square interval of an estimated sigma."""
         low = high = self.sigma
-        if self.sigma is not None and self.samples > 0:
+        if self.sigma == 0.0 and self.samples > 0:
+            high = None  # no repeat differed, and that bounds no size
+        elif self.sigma is not None and self.samples > 0:
             low = self.sigma * float(np.sqrt(self.samples / chi2.ppf(0.975, self.samples)))
             high = self.sigma * float(np.sqrt(self.samples / chi2.ppf(0.025, self.samples)))
         return {
             "sigma": None if self.sigma is None else {"value": self.sigma, "low": low, "high": high},
             "origin": self.origin,
             "samples": self.samples,
+            "left_out": list(self.left_out),
             "method": "resampled residuals" if self.residuals is not None else "Gaussian",
         }
 
@@ -87,13 +95,18 @@ def noise_of_effective(
         return Noise(None, "not asked")
     if settings.aggregation == "normalize_then_sum":
         return NOT_ESTIMABLE
-    reruns = [name for name, _ in reward.components if name in table.reruns and components[name].residuals is not None]
+    names = [name for name, _ in reward.components]
+    reruns = [name for name in names if components[name].residuals is not None]
     if reruns:
-        return _effective_from_reruns(table, reward, reruns)
+        left_out = tuple(name for name in names if name not in reruns and components[name].sigma != 0.0)
+        return replace(_effective_from_reruns(table, reward, reruns), left_out=left_out)
     if isinstance(settings.noise, tuple):
         known = [(weight, components[name].sigma) for name, weight in reward.components]
+        if all(sigma is None for _, sigma in known):
+            return NOT_ESTIMABLE
         variance = sum((weight * sigma) ** 2 for weight, sigma in known if sigma is not None)
-        return Noise(float(np.sqrt(variance)), "components")
+        left_out = tuple(name for name in names if components[name].sigma is None)
+        return Noise(float(np.sqrt(variance)), "components", left_out=left_out)
     return _from_identical(table, reward)
 
 
@@ -158,8 +171,8 @@ def _given(name: str, settings: AuditSettings) -> float | None:
 def _from_rerun(first: Float64[np.ndarray, " rows"], second: Float64[np.ndarray, " rows"], column: str) -> Noise:
     residuals = second - first
     residuals = residuals[~np.isnan(residuals)]
-    if len(residuals) < 2:
-        return NOT_ESTIMABLE
+    if len(residuals) < MIN_NOISE_SAMPLES:
+        return Noise(None, "not estimable", len(residuals))
     # A residual is the difference of two independent errors: its mean square is twice the variance of one.
     sigma = float(np.sqrt(np.mean(residuals**2) / 2.0))
     return Noise(sigma, f"rerun {column}", len(residuals), residuals)
@@ -179,14 +192,14 @@ def _from_identical(table: RolloutTable, reward: Reward) -> Noise:
     usable = np.flatnonzero(reward.usable)
     _, text, repeats = np.unique(table.text[usable], return_inverse=True, return_counts=True)
     freedom = int((repeats - 1).sum())
-    if freedom == 0:
-        return NOT_ESTIMABLE
+    if freedom < MIN_NOISE_SAMPLES:
+        return Noise(None, "not estimable", freedom)
     scores = reward.scores[usable]
-    again = repeats[text] > 1
-    text, scores = text[again], scores[again]
-    mean = np.bincount(text, weights=scores, minlength=len(repeats)) / repeats
-    deviation = scores - mean[text]
-    deviation[np.abs(deviation) <= 4 * np.spacing(np.abs(mean[text]))] = 0.0
+    # Sorted by text, so that repeats that agree have deviation 0 exactly and not the rounding of their mean.
+    order = np.argsort(text, kind="stable")
+    draws = np.append(0, np.cumsum(repeats))
+    ordered = scores[order]
+    deviation = ordered - segment_mean(ordered, draws)[segment_of(draws)]
     return Noise(float(np.sqrt((deviation**2).sum() / freedom)), "identical completions", freedom)
 
 

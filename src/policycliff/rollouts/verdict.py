@@ -47,7 +47,7 @@ def _ties(result: dict[str, Any]) -> Iterator[Finding]:
             "Prop 2.10",
             _severity(tied["value"]),
             ("rewards.effective.tied_share", tied),
-            f"In {_percent(tied)} of prompts several behaviours share the best reward. Name a --truth, a --behaviour or "
+            f"In {_percent(tied)} of prompts several behaviours share the best reward. Name --truth, --behaviour or "
             "another reward to learn which of these ties matter.",
         )
         return
@@ -94,7 +94,7 @@ def _price(result: dict[str, Any]) -> Iterator[Finding]:
         "Prop 3.1",
         _severity(spread["unfixable"]["value"] / span),
         ("truth.with_spread.unfixable", spread["unfixable"]),
-        f"{_number(spread['unfixable'])} of {name} is out of reach of any tie-breaker: a better completion was sampled, "
+        f"{_number(spread['unfixable'])} of {name} is out of reach of every tie-breaker: a better one was sampled, "
         "and the reward ranks it lower.",
     )
 
@@ -166,7 +166,7 @@ def _margins(result: dict[str, Any]) -> Iterator[Finding]:
     untied = widest["untied_share"]
     yield _finding(
         "Result 1",
-        _severity(untied["value"]),
+        "warning" if untied["value"] > NOTABLE else "good",
         ("rewards.effective.flip_shares", untied),
         f"A reward error of {widest['reward_error']:.3g} (a tenth of the within-prompt scale, "
         f"{main['scale']['value']:.3g}) flips the best behaviour in {_percent(untied)} of prompts, besides those "
@@ -180,8 +180,8 @@ def _noise(result: dict[str, Any]) -> Iterator[Finding]:
         if noise["sigma"] is None:
             if name == EFFECTIVE and noise["origin"] == "not estimable":
                 text = (
-                    "Scorer noise is not estimable from this table: no completion was scored twice. Give --noise, or a "
-                    "second score with --rerun."
+                    f"Scorer noise is not estimable: only {noise['samples']} completions were scored more than "
+                    "once. Give --noise, or a second score with --rerun."
                 )
                 yield _finding("Sec 6.2", "note", ("rewards.effective.noise.sigma", None), text)
             continue
@@ -199,6 +199,8 @@ def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
         f"{name}: one score has noise {sigma:.3g} ({basis}); {beside}. Scored again, {_percent(flip)} of prompts would "
         "lose their best set."
     )
+    if noise["left_out"]:
+        text += f" The noise of {', '.join(noise['left_out'])} is not known and not counted."
     check = figures.get("rerun")
     if check is not None:
         text += (
@@ -212,16 +214,21 @@ def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
 def _weights(result: dict[str, Any]) -> Iterator[Finding]:
     if len(result["weights"]) < 2:
         return
-    worst = max(result["weights"], key=lambda weight: weight["within"][2]["share"]["value"])
-    within = worst["within"][2]["share"]
+    worst = max(result["weights"], key=_moves)
+    within, on_wall = worst["within"][2]["share"], worst["on_wall_share"]
     yield _finding(
         "Lemma 4.2, Prop 4.6",
-        _severity(within["value"]),
+        _severity(_moves(worst)),
         ("weights", within),
         f"The weight that decides most is {worst['name']}: moving it by 10 % changes the best behaviours of "
-        f"{_percent(within)} of prompts; {_percent(worst['on_wall_share'], short=True)} stand on its wall already, "
-        f"{_percent(worst['never_crosses_share'], short=True)} never cross one.",
+        f"{_percent(within)} of prompts, and any move those of the {_percent(on_wall, short=True)} on its wall "
+        f"already; {_percent(worst['never_crosses_share'], short=True)} never cross one.",
     )
+
+
+def _moves(weight: dict[str, Any]) -> float:
+    """Share of prompts that change when the weight moves by at most 10 %."""
+    return float(weight["within"][2]["share"]["value"] + weight["on_wall_share"]["value"])
 
 
 def _pairs(result: dict[str, Any]) -> Iterator[Finding]:
@@ -250,7 +257,7 @@ def _beta(result: dict[str, Any]) -> Iterator[Finding]:
         "Prop 4.7, Result 5",
         "note",
         ("advice.beta", None),
-        f"A KL coefficient (or entropy temperature) of {advice['beta']:.3g} keeps the policy within a total variation of "
+        f"A KL coefficient (or entropy temperature) of {advice['beta']:.3g} keeps the policy within total variation "
         f"{advice['max_shift']:.3g} under any reward error of {advice['reward_error']:.3g} "
         f"({advice['reward_error_origin']}); it gives up {_number(cost)} of expected reward against the best sample.",
     )
