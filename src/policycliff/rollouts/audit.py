@@ -20,15 +20,14 @@ from policycliff.rollouts.advice import coefficient_advice, tie_breakers
 from policycliff.rollouts.boundary import boundary_prompts, drop_list
 from policycliff.rollouts.degeneracy import Aspect
 from policycliff.rollouts.figures import RewardAudit, audit_reward, weighted_parts
-from policycliff.rollouts.intervals import RESAMPLES, with_intervals
-from policycliff.rollouts.layout import layout_of
+from policycliff.rollouts.intervals import resamples, with_intervals
 from policycliff.rollouts.load import LoadedRollouts, load_rollouts
 from policycliff.rollouts.noise import NOISE_MARGIN, Noise, noise_of_column, noise_of_effective
 from policycliff.rollouts.normalisation import main_reward_name, normalisation_figures, phantom_advantages
 from policycliff.rollouts.pairs import compare_pair, mixed_sources_share
 from policycliff.rollouts.price import truth_figures
 from policycliff.rollouts.radius import within_prompt_scale
-from policycliff.rollouts.scores import Reward, Scored, column_reward, effective_reward_of, score
+from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward, effective_reward_of, scorer_of
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import RolloutTable
 from policycliff.rollouts.verdict import verdict
@@ -122,6 +121,8 @@ def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progres
     rewards = {column.name: column_reward(column.name, column.scores) for column in table.rewards}
     effective = _effective(table, weights, settings)
     truth = None if table.truth is None else column_reward(table.truth.name, table.truth.scores)
+    scorer = scorer_of(table)
+    _require_prompts(scorer(effective))
     noises = {name: noise_of_column(table, reward, settings) for name, reward in rewards.items()}
     noises[EFFECTIVE] = noise_of_effective(table, effective, noises, settings)
 
@@ -130,7 +131,7 @@ def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progres
         report(f"reward {name}", 0.1 + 0.5 * position / (len(rewards) + 1))
         aspects = _aspects(table, noises, leave_out=name)
         weight = None if name == EFFECTIVE else weights[name]
-        audits[name] = audit_reward(table, reward, noises[name], aspects, weight=weight, settings=settings)
+        audits[name] = audit_reward(table, scorer, reward, noises[name], aspects, weight=weight, settings=settings)
     main = audits[EFFECTIVE]
 
     report("pairs of rewards", 0.6)
@@ -138,11 +139,13 @@ def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progres
     compared = _comparable(rewards, effective, truth)
     tree: dict[str, Any] = {
         "rewards": {name: item.figures for name, item in audits.items()},
-        "pairs": [compare_pair(table, one, two, beta=beta) for one, two in combinations(compared, 2)],
+        "pairs": [compare_pair(scorer, one, two, beta=beta) for one, two in combinations(compared, 2)],
         "mixed_sources_share": mixed_sources_share(table),
     }
     report("weights, truth and advice", 0.75)
-    tree |= _analyses_of_effective(table, main, rewards, weights=weights, truth=truth, settings=settings)
+    tree |= _analyses_of_effective(
+        table, scorer, main, rewards=rewards, weights=weights, truth=truth, settings=settings
+    )
     report("intervals", 0.85)
     tree = with_intervals(tree, n_prompts=table.n_groups, seed=settings.seed)
     report("verdict", 0.97)
@@ -157,13 +160,15 @@ def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progres
 def _effective(table: RolloutTable, weights: dict[str, float], settings: AuditSettings) -> Reward:
     if all(weight == 0.0 for weight in weights.values()):
         raise InvalidInputError("every reward has weight 0, so there is no effective reward. Give one a weight.")
-    effective = effective_reward_of(table, weights, settings)
-    if layout_of(table, effective.usable).n_prompts == 0:
+    return effective_reward_of(table, weights, settings)
+
+
+def _require_prompts(effective: Scored) -> None:
+    if effective.layout.n_prompts == 0:
         raise TableError(
             "no prompt has two completions with a usable effective reward. Check --group (prompts with one completion "
             "cannot be audited) and --missing (omit leaves out completions that lack one of the scores)."
         )
-    return effective
 
 
 def _aspects(table: RolloutTable, noises: dict[str, Noise], *, leave_out: str) -> list[Aspect]:
@@ -200,9 +205,10 @@ def _reward_error(scored: Scored, noise: Noise, settings: AuditSettings) -> tupl
 
 def _analyses_of_effective(
     table: RolloutTable,
+    scorer: Scorer,
     main: RewardAudit,
-    rewards: dict[str, Reward],
     *,
+    rewards: dict[str, Reward],
     weights: dict[str, float],
     truth: Reward | None,
     settings: AuditSettings,
@@ -216,14 +222,10 @@ def _analyses_of_effective(
     known_max = None if main_reward is None else dict(settings.max_reward).get(main_reward.name)
     if main_reward is not None:
         phantom = phantom_advantages(scored, main_reward, max_reward=known_max)
-    on_truth = None
-    if truth is not None:
-        both = score(main.reward, layout_of(table, main.reward.usable & truth.usable))
-        on_truth = truth_figures(both, main.reward, truth)
     others = [Aspect(column.name, column.scores) for column in (*table.rewards, *table.candidates)]
     return {
         "weights": [weight_figures(name, weights[name], walls(scored, part)) for name, part in parts.items()],
-        "truth": on_truth,
+        "truth": None if truth is None else truth_figures(scorer, main.reward, truth),
         "normalisation": normalisation_figures(scored, main_reward, settings=settings, max_reward=known_max),
         "advice": {
             **coefficient_advice(scored, reward_error=error, origin=origin, max_shift=settings.max_shift),
@@ -261,7 +263,7 @@ def _head(loaded: LoadedRollouts, settings: AuditSettings, main: RewardAudit) ->
             "rewards": dict(loaded.rewards),
             "table": loaded.source,
             "columns": loaded.columns,
-            "bootstrap_resamples": RESAMPLES,
+            "bootstrap_resamples": resamples(table.n_groups),
             "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         },
         "counts": {

@@ -12,11 +12,10 @@ from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.degeneracy import Aspect, consequences, degeneracy
 from policycliff.rollouts.group_size import group_size_curve
-from policycliff.rollouts.layout import layout_of
 from policycliff.rollouts.noise import Noise, flips, rerun_check
 from policycliff.rollouts.normalisation import gain_figures
 from policycliff.rollouts.radius import distance_to_cliff
-from policycliff.rollouts.scores import Reward, Scored, score
+from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import segment_mean, segment_std
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
@@ -35,6 +34,7 @@ class RewardAudit:
 
 def audit_reward(
     table: RolloutTable,
+    scorer: Scorer,
     reward: Reward,
     noise: Noise,
     aspects: list[Aspect],
@@ -46,9 +46,9 @@ def audit_reward(
 
     `aspects` is what tied behaviours can differ in; `weight` is None for the effective reward itself.
     """
-    layout = layout_of(table, reward.usable)
+    scored = scorer(reward)
+    layout = scored.layout
     head: dict[str, Any] = {"weight": weight, "completions": len(layout.rows), "noise": noise.to_dict()}
-    scored = score(reward, layout)
     if layout.n_prompts == 0:
         note = {"prompts": 0, "note": "no prompt has two completions with this score"}
         return RewardAudit(reward, scored, noise, np.zeros(0, dtype=bool), head | note)
@@ -59,7 +59,7 @@ def audit_reward(
         **ties,
         **distance_to_cliff(scored),
         **flips(scored, noise, seed=settings.seed),
-        "rerun": rerun_check(table, reward, noise, seed=settings.seed),
+        "rerun": rerun_check(table, scorer, reward, noise, seed=settings.seed),
         **gain_figures(scored, noise, epsilon=settings.epsilon),
         "group_size": group_size_curve(scored),
         "unresolved_rows": reward.unresolved,

@@ -23,6 +23,7 @@ COVERAGE = 0.9
 
 _EVERY_K = 16
 _MOST_STEPS = 24
+_LARGEST_TABLE = 512
 
 
 def common_group_size(group_sizes: Int64[np.ndarray, " prompts"]) -> int:
@@ -49,16 +50,26 @@ def k_grid(largest: int) -> list[int]:
 
 
 def subset_share(inside: Int64[np.ndarray, " n"], total: Int64[np.ndarray, " n"], k: int) -> Float64[np.ndarray, " n"]:
-    """C(inside, k) / C(total, k): the probability that a random k-subset lies inside (inside <= total).
+    """C(inside, k) / C(total, k): the probability that a random k-subset of `total` lies in `inside` of them.
 
-    Small k by the product of k ratios (exact to k roundings), large k by log-gamma.
+    The arguments are counts of completions, so there are few distinct pairs: computed in a table and looked up.
     """
+    most = int(total.max(initial=0))
+    if most > _LARGEST_TABLE:
+        return _subset_share(inside, total, k)
+    every = np.arange(most + 1)
+    table = _subset_share(np.tile(every, most + 1), np.repeat(every, most + 1), k)
+    return table[total * (most + 1) + inside]
+
+
+def _subset_share(inside: Int64[np.ndarray, " n"], total: Int64[np.ndarray, " n"], k: int) -> Float64[np.ndarray, " n"]:
+    """Small k by the product of k ratios (exact to k roundings), large k by log-gamma."""
     if k <= _EVERY_K:
         result = np.ones(len(inside))
         for i in range(k):
             result *= np.maximum(inside - i, 0) / np.maximum(total - i, 1)
         return result
-    possible = inside >= k
+    possible = (inside >= k) & (total >= inside)
     log_share = gammaln(inside[possible] + 1.0) - gammaln(inside[possible] - k + 1.0)
     log_share -= gammaln(total[possible] + 1.0) - gammaln(total[possible] - k + 1.0)
     result = np.zeros(len(inside))
@@ -87,13 +98,13 @@ class Levels:
     size: Int64[np.ndarray, " levels"]
 
 
-def levels_of(scores: Float64[np.ndarray, " rows"], offsets: Int64[np.ndarray, " prompts_plus_1"]) -> Levels:
-    """Sort the completions of each prompt into levels of equal score."""
-    order = sort_within(scores, offsets)
-    starts = np.flatnonzero(level_starts(scores[order], offsets))
+def levels_of(scored: Scored) -> Levels:
+    """Completions of each prompt sorted into levels of equal score."""
+    offsets, order = scored.layout.row_offsets, scored.row_order
+    starts = np.flatnonzero(level_starts(scored.scores[order], offsets))
     level_offsets = np.searchsorted(starts, offsets)
     prompt = segment_of(level_offsets)
-    ends = np.append(starts, len(scores))
+    ends = np.append(starts, len(order))
     return Levels(order, ends, level_offsets, np.diff(ends), starts - offsets[prompt], np.diff(offsets)[prompt])
 
 
@@ -102,23 +113,29 @@ def zero_spread_probability(levels: Levels, k: int) -> Float64[np.ndarray, " pro
     return segment_sum(subset_share(levels.at, levels.size, k), levels.offsets)
 
 
-def tie_probability(scored: Scored, k: int) -> Float64[np.ndarray, " prompts"]:
+def completions_below(scored: Scored) -> Int64[np.ndarray, " behaviours"]:
+    """Completions of the same prompt whose behaviour has a smaller value than this one."""
+    layout = scored.layout
+    offsets = layout.behaviour_offsets
+    order = sort_within(scored.values, offsets)
+    counts = layout.draws[order]
+    before = np.cumsum(counts) - counts
+    starts = np.flatnonzero(level_starts(scored.values[order], offsets))
+    below = np.empty(len(order), dtype=np.int64)
+    below[order] = np.repeat(before[starts], np.diff(np.append(starts, len(order))))
+    return below - layout.row_offsets[layout.prompt_of_behaviour]
+
+
+def tie_probability(scored: Scored, below: Int64[np.ndarray, " behaviours"], k: int) -> Float64[np.ndarray, " prompts"]:
     """Probability that among k completions several distinct behaviours share the best reward.
 
     One minus the probability that a single behaviour holds it: of a level with l completions below, a behaviour with c
-    draws is alone at the top of the subset in C(l + c, k) - C(l, k) of the cases.
+    draws is alone at the top of the subset in C(l + c, k) - C(l, k) of the cases. `below` is `completions_below`.
     """
     layout = scored.layout
-    offsets, draws = layout.behaviour_offsets, layout.draws
-    order = sort_within(scored.values, offsets)
-    counts = draws[order]
-    before = np.cumsum(counts) - counts
-    starts = np.flatnonzero(level_starts(scored.values[order], offsets))
-    level_begins = np.repeat(before[starts], np.diff(np.append(starts, len(order))))
-    below = level_begins - layout.row_offsets[layout.prompt_of_behaviour]
     size = layout.group_sizes[layout.prompt_of_behaviour]
-    alone = subset_share(below + counts, size, k) - subset_share(below, size, k)
-    return np.clip(1.0 - segment_sum(alone, offsets), 0.0, 1.0)
+    alone = subset_share(below + layout.draws, size, k) - subset_share(below, size, k)
+    return np.clip(1.0 - segment_sum(alone, layout.behaviour_offsets), 0.0, 1.0)
 
 
 def best_of_k(levels: Levels, outcome: Float64[np.ndarray, " rows"], k: int) -> Float64[np.ndarray, " prompts"]:
@@ -133,10 +150,10 @@ def group_size_curve(scored: Scored) -> dict[str, Any]:
     layout = scored.layout
     common = common_group_size(layout.group_sizes)
     reaches = layout.group_sizes >= common
-    levels = levels_of(scored.scores, layout.row_offsets)
+    levels, below = levels_of(scored), completions_below(scored)
     points = []
     for k in k_grid(common)[1:]:
-        tied, flat = tie_probability(scored, k)[reaches], zero_spread_probability(levels, k)[reaches]
+        tied, flat = tie_probability(scored, below, k)[reaches], zero_spread_probability(levels, k)[reaches]
         points.append(
             {
                 "k": k,

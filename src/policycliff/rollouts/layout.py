@@ -1,6 +1,7 @@
 """Which rows a figure is computed from: the prompts that have at least two usable completions, and their behaviours."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -9,9 +10,11 @@ from policycliff.rollouts.segments import segment_of, segment_sum
 from policycliff.rollouts.table import RolloutTable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """Rows, behaviours and prompts as nested segments.
+
+    Without slots, so that what is derived from them is computed once and kept.
 
     Attributes:
         rows: (rows,) row numbers in the table.
@@ -36,17 +39,17 @@ class Layout:
         """Number of prompts with at least two usable completions."""
         return len(self.prompts)
 
-    @property
+    @cached_property
     def draws(self) -> Int64[np.ndarray, " behaviours"]:
         """How many completions show each behaviour."""
         return np.diff(self.draw_offsets)
 
-    @property
+    @cached_property
     def group_sizes(self) -> Int64[np.ndarray, " prompts"]:
         """Usable completions of each prompt."""
         return np.diff(self.row_offsets)
 
-    @property
+    @cached_property
     def n_behaviours(self) -> Int64[np.ndarray, " prompts"]:
         """Distinct behaviours of each prompt."""
         return np.diff(self.behaviour_offsets)

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from policycliff.rollouts.intervals import mean_over, share
-from policycliff.rollouts.layout import Layout, layout_of
-from policycliff.rollouts.scores import Reward, Scored, score
+from policycliff.rollouts.layout import Layout
+from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_of
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
@@ -29,7 +29,7 @@ NOISE_MARGIN = 1.96
 MIN_NOISE_SAMPLES = 10
 """Repeats beyond the first (or pairs) below which noise is not estimable."""
 
-_DRAWS_SMALL, _DRAWS_LARGE, _LARGE = 1000, 200, 20_000
+_FEWEST_DRAWS, _MOST_DRAWS, _PROMPT_DRAWS = 32, 1000, 4_000_000
 _BLOCK_VALUES = 2_000_000
 
 
@@ -57,8 +57,8 @@ class Noise:
         if self.sigma == 0.0 and self.samples > 0:
             high = None  # no repeat differed, and that bounds no size
         elif self.sigma is not None and self.samples > 0:
-            low = self.sigma * float(np.sqrt(self.samples / chi2.ppf(0.975, self.samples)))
-            high = self.sigma * float(np.sqrt(self.samples / chi2.ppf(0.025, self.samples)))
+            low = self.sigma * float(np.sqrt(self.samples / chdtri(self.samples, 0.025)))
+            high = self.sigma * float(np.sqrt(self.samples / chdtri(self.samples, 0.975)))
         return {
             "sigma": None if self.sigma is None else {"value": self.sigma, "low": low, "high": high},
             "origin": self.origin,
@@ -117,7 +117,8 @@ def flip_probability(scored: Scored, noise: Noise, *, seed: int) -> tuple[Float6
     """
     layout = scored.layout
     probability = np.zeros(layout.n_prompts)
-    draws = _DRAWS_SMALL if layout.n_prompts <= _LARGE else _DRAWS_LARGE
+    # Many prompts average out what few draws leave open in each.
+    draws = int(np.clip(_PROMPT_DRAWS // max(layout.n_prompts, 1), _FEWEST_DRAWS, _MOST_DRAWS))
     if noise.sigma == 0.0 and noise.residuals is None:
         return probability, draws
     open_prompts = np.flatnonzero(np.isfinite(scored.next_value))
@@ -140,16 +141,17 @@ def flips(scored: Scored, noise: Noise, *, seed: int) -> dict[str, Any]:
     }
 
 
-def rerun_check(table: RolloutTable, reward: Reward, noise: Noise, *, seed: int) -> dict[str, Any] | None:
+def rerun_check(
+    table: RolloutTable, scorer: Scorer, reward: Reward, noise: Noise, *, seed: int
+) -> dict[str, Any] | None:
     """Predicted against observed flips, on the completions that have a second score."""
     if reward.name not in table.reruns or noise.residuals is None:
         return None
-    second = table.reruns[reward.name]
-    layout = layout_of(table, reward.usable & ~np.isnan(second.scores))
+    second = column_reward(table.reruns[reward.name].name, table.reruns[reward.name].scores)
+    first, again = scorer(reward, second), scorer(second, reward)
+    layout = first.layout
     if layout.n_prompts == 0:
         return None
-    first = score(reward, layout)
-    again = score(Reward(second.name, second.scores, None, ((second.name, 1.0),)), layout)
     kept = segment_max(first.best & again.best, layout.behaviour_offsets)
     predicted, _ = flip_probability(first, noise, seed=seed)
     return {

@@ -18,10 +18,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from policycliff.rollouts.intervals import mean_over, share
-from policycliff.rollouts.layout import Layout, layout_of
-from policycliff.rollouts.scores import Reward, Scored, score
+from policycliff.rollouts.layout import Layout
+from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import (
-    average_ranks,
     segment_any,
     segment_correlation,
     segment_max,
@@ -45,13 +44,13 @@ class SoftShift:
     effective_samples: Float64[np.ndarray, " prompts"]
 
 
-def compare_pair(table: RolloutTable, first: Reward, second: Reward, *, beta: float) -> dict[str, Any]:
+def compare_pair(scorer: Scorer, first: Reward, second: Reward, *, beta: float) -> dict[str, Any]:
     """Everything that the audit says of two rewards, over the completions that have both."""
-    layout = layout_of(table, first.usable & second.usable)
+    one, two = scorer(first, second), scorer(second, first)
+    layout = one.layout
     head = {"first": first.name, "second": second.name, "prompts": layout.n_prompts}
     if layout.n_prompts == 0:
         return head | {"note": "no prompt has two completions with both scores"}
-    one, two = score(first, layout), score(second, layout)
     offsets, prompts = layout.behaviour_offsets, layout.prompts
     differ = segment_any(one.best != two.best, offsets)
     disjoint = ~segment_any(one.best & two.best, offsets)
@@ -61,17 +60,8 @@ def compare_pair(table: RolloutTable, first: Reward, second: Reward, *, beta: fl
         "rank_correlation": mean_over(prompts, _rank_correlation(one, two), lowest=-1.0, highest=1.0),
         "constant_share": share(one.zero_spread | two.zero_spread),
         **_soft_figures(soft_shift(layout, one.scores, two.scores, beta=beta), layout),
-        "scaled": _soft_figures(
-            soft_shift(layout, scaled_within_prompts(one), scaled_within_prompts(two), beta=1.0), layout
-        ),
+        "scaled": _soft_figures(soft_shift(layout, one.standardised, two.standardised, beta=1.0), layout),
     }
-
-
-def scaled_within_prompts(scored: Scored) -> Float64[np.ndarray, " rows"]:
-    """Scores in units of their prompt's standard deviation (0 where the prompt has no spread)."""
-    spread = scored.spread[scored.layout.prompt_of_row]
-    scaled = np.zeros(len(scored.scores))
-    return np.divide(scored.scores, spread, out=scaled, where=spread > 0)
 
 
 def tilted_weights(
@@ -133,8 +123,7 @@ def _soft_figures(shift: SoftShift, layout: Layout) -> dict[str, Any]:
 
 def _rank_correlation(one: Scored, two: Scored) -> Float64[np.ndarray, " prompts"]:
     """Spearman's rank correlation within each prompt, over completions; NaN where a reward is constant."""
-    offsets = one.layout.row_offsets
-    return segment_correlation(average_ranks(one.scores, offsets), average_ranks(two.scores, offsets), offsets)
+    return segment_correlation(one.ranks, two.ranks, one.layout.row_offsets)
 
 
 def mixed_sources_share(table: RolloutTable) -> Any:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.group_size import best_of_k, common_group_size, k_grid, levels_of
 from policycliff.rollouts.intervals import mean_over
-from policycliff.rollouts.scores import Reward, Scored
+from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
 
 
@@ -70,8 +70,9 @@ def price_of_degeneracy(scored: Scored, truth: Float64[np.ndarray, " rows"]) -> 
     )
 
 
-def truth_figures(scored: Scored, reward: Reward, truth: Reward) -> dict[str, Any]:
+def truth_figures(scorer: Scorer, reward: Reward, truth: Reward) -> dict[str, Any]:
     """The price over all prompts, with spread and without, and the over-optimisation curve."""
+    scored = scorer(reward, truth)
     layout = scored.layout
     if layout.n_prompts == 0:
         return {"column": truth.name, "prompts": 0, "note": "no prompt has two completions with both scores"}
@@ -86,7 +87,7 @@ def truth_figures(scored: Scored, reward: Reward, truth: Reward) -> dict[str, An
         "all": _stratum(scored, price, np.ones(layout.n_prompts, dtype=bool), limits),
         "with_spread": _stratum(scored, price, ~flat, limits),
         "zero_spread": _stratum(scored, price, flat, limits),
-        "best_of_k": _over_optimisation(scored, values, limits),
+        "best_of_k": _over_optimisation(scored, scorer(truth, reward), limits),
     }
 
 
@@ -101,21 +102,18 @@ def _stratum(
     return {"prompts": int(kept.sum()), **figures, **prices}
 
 
-def _over_optimisation(
-    scored: Scored, truth: Float64[np.ndarray, " rows"], limits: tuple[float, float]
-) -> dict[str, Any]:
+def _over_optimisation(scored: Scored, truth: Scored, limits: tuple[float, float]) -> dict[str, Any]:
     """Truth of the best of k by the trained-on reward, k = 1 to the common group size, exact by counting."""
     layout = scored.layout
     common = common_group_size(layout.group_sizes)
     reaches = layout.group_sizes >= common
-    levels = levels_of(scored.scores, layout.row_offsets)
-    ideal = levels_of(truth, layout.row_offsets)
+    levels, ideal = levels_of(scored), levels_of(truth)
     prompts, (low, high) = layout.prompts[reaches], limits
     points = [
         {
             "k": k,
-            "truth": mean_over(prompts, best_of_k(levels, truth, k)[reaches], lowest=low, highest=high),
-            "best_possible": mean_over(prompts, best_of_k(ideal, truth, k)[reaches], lowest=low, highest=high),
+            "truth": mean_over(prompts, best_of_k(levels, truth.scores, k)[reaches], lowest=low, highest=high),
+            "best_possible": mean_over(prompts, best_of_k(ideal, truth.scores, k)[reaches], lowest=low, highest=high),
         }
         for k in k_grid(common)
     ]

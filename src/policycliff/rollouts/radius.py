@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from policycliff.rollouts.intervals import share
 from policycliff.rollouts.scores import Scored
-from policycliff.rollouts.segments import segment_quantile, sort_within
+from policycliff.rollouts.segments import segment_quantile
 
 ERROR_FRACTIONS = (1e-3, 1e-2, 0.1)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -38,7 +38,7 @@ def within_prompt_scale(scored: Scored) -> tuple[float, str]:
     offsets = scored.layout.row_offsets
     if scored.layout.n_prompts == 0:
         return 0.0, "constant"
-    ordered = scored.scores[sort_within(scored.scores, offsets)]
+    ordered = scored.scores[scored.row_order]
     ranges = segment_quantile(ordered, offsets, 0.75) - segment_quantile(ordered, offsets, 0.25)
     median = float(np.median(ranges))
     if median > 0:

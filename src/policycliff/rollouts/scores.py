@@ -4,8 +4,10 @@ A behaviour's reward is the mean over its draws. A prompt is a state of a bandit
 rewards, A* is `best`, and the radius of Result 1 at gamma = 0 is half the gap to the best other behaviour.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -18,8 +20,17 @@ from policycliff.rollouts.exact import (
     weighted_fractions,
     weighted_sum_error,
 )
-from policycliff.rollouts.layout import Layout
-from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_of, segment_std, segment_sum
+from policycliff.rollouts.layout import Layout, layout_of
+from policycliff.rollouts.segments import (
+    average_ranks,
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_of,
+    segment_std,
+    segment_sum,
+    sort_within,
+)
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import RolloutTable
 
@@ -44,9 +55,11 @@ class Reward:
         return ~np.isnan(self.scores)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scored:
     """A reward on a layout.
+
+    Without slots, so that what is derived from it is computed once and kept.
 
     Attributes:
         layout: Rows, behaviours and prompts.
@@ -64,36 +77,52 @@ class Scored:
     best_value: Float64[np.ndarray, " prompts"]
     next_value: Float64[np.ndarray, " prompts"]
 
-    @property
+    @cached_property
     def tied_size(self) -> Int64[np.ndarray, " prompts"]:
         """Number of best behaviours of each prompt."""
         return segment_sum(self.best, self.layout.behaviour_offsets)
 
-    @property
+    @cached_property
     def is_tied(self) -> Bool[np.ndarray, " prompts"]:
         """Whether several behaviours share the best reward."""
         return self.tied_size > 1
 
-    @property
+    @cached_property
     def is_unique(self) -> Bool[np.ndarray, " prompts"]:
         """Whether there is one best behaviour, and another one to beat."""
         return (self.tied_size == 1) & (self.layout.n_behaviours > 1)
 
-    @property
+    @cached_property
     def gap(self) -> Float64[np.ndarray, " prompts"]:
         """Distance from the best value to the next one (inf where there is none)."""
         return self.best_value - self.next_value
 
-    @property
+    @cached_property
     def zero_spread(self) -> Bool[np.ndarray, " prompts"]:
         """Whether all completions of the prompt have the same score."""
         offsets = self.layout.row_offsets
         return segment_max(self.scores, offsets) == segment_min(self.scores, offsets)
 
-    @property
+    @cached_property
     def spread(self) -> Float64[np.ndarray, " prompts"]:
         """Standard deviation over the completions of each prompt, with n - 1."""
         return segment_std(self.scores, self.layout.row_offsets)
+
+    @cached_property
+    def row_order(self) -> Int64[np.ndarray, " rows"]:
+        """Permutation that sorts the completions of each prompt by score."""
+        return sort_within(self.scores, self.layout.row_offsets)
+
+    @cached_property
+    def ranks(self) -> Float64[np.ndarray, " rows"]:
+        """Rank of each completion within its prompt; equal scores share the mean of their ranks."""
+        return average_ranks(self.scores, self.layout.row_offsets, self.row_order)
+
+    @cached_property
+    def standardised(self) -> Float64[np.ndarray, " rows"]:
+        """Scores in units of their prompt's standard deviation (0 where the prompt has no spread)."""
+        spread = self.spread[self.layout.prompt_of_row]
+        return np.divide(self.scores, spread, out=np.zeros(len(self.scores)), where=spread > 0)
 
 
 def column_reward(name: str, scores: Float64[np.ndarray, " rows"]) -> Reward:
@@ -137,6 +166,30 @@ def score(reward: Reward, layout: Layout) -> Scored:
     best = values == best_value[where]
     next_value = segment_max(np.where(best, -np.inf, values), offsets)
     return Scored(layout, scores, values, best, best_value, next_value)
+
+
+Scorer = Callable[..., Scored]
+"""`scorer(reward, *others)`: the reward on the completions that have its score and those of the others."""
+
+
+def scorer_of(table: RolloutTable) -> Scorer:
+    """A scorer that computes each layout, and each reward on it, once.
+
+    Most tables have no missing scores, and then all rewards share one layout.
+    """
+    layouts: dict[bytes, Layout] = {}
+    scored: dict[tuple[str, bytes], Scored] = {}
+
+    def scorer(reward: Reward, *others: Reward) -> Scored:
+        usable = np.logical_and.reduce([reward.usable, *(other.usable for other in others)])
+        mask = np.packbits(usable).tobytes()
+        if mask not in layouts:
+            layouts[mask] = layout_of(table, usable)
+        if (reward.name, mask) not in scored:
+            scored[reward.name, mask] = score(reward, layouts[mask])
+        return scored[reward.name, mask]
+
+    return scorer
 
 
 def _plain_sum(

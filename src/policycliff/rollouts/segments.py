@@ -7,6 +7,8 @@ except `sort_within`, which sorts.
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+_MOST_SIZES = 64
+
 
 def segment_sum(values: Shaped[np.ndarray, " n"], offsets: Int64[np.ndarray, " segments_plus_1"]) -> np.ndarray:
     """Sum of each segment; of booleans, the count of True.
@@ -64,8 +66,20 @@ def segment_std(
 def sort_within(
     values: Float64[np.ndarray, " n"], offsets: Int64[np.ndarray, " segments_plus_1"]
 ) -> Int64[np.ndarray, " n"]:
-    """Permutation that sorts each segment in ascending order and keeps the segments in place."""
-    return np.lexsort((values, segment_of(offsets)))
+    """Permutation that sorts each segment in ascending order (stably) and keeps the segments in place.
+
+    Segments of one size are sorted together as the rows of a matrix, several times faster than one sort of all.
+    """
+    sizes = np.diff(offsets)
+    distinct = np.unique(sizes)
+    if len(distinct) > _MOST_SIZES:
+        return np.lexsort((values, segment_of(offsets)))
+    order = np.empty(len(values), dtype=np.int64)
+    for size in distinct.tolist():
+        first = offsets[:-1][sizes == size]
+        members = first[:, None] + np.arange(size)
+        order[members] = first[:, None] + np.argsort(values[members], axis=1, kind="stable")
+    return order
 
 
 def segment_quantile(
@@ -91,14 +105,18 @@ def level_starts(
 
 
 def average_ranks(
-    values: Float64[np.ndarray, " n"], offsets: Int64[np.ndarray, " segments_plus_1"]
+    values: Float64[np.ndarray, " n"],
+    offsets: Int64[np.ndarray, " segments_plus_1"],
+    order: Int64[np.ndarray, " n"],
 ) -> Float64[np.ndarray, " n"]:
     """Rank of each value within its segment, counted from 1; equal values share the mean of their ranks.
 
-    >>> average_ranks(np.array([3.0, 1.0, 3.0, 9.0]), np.array([0, 3, 4]))
+    `order` is the permutation of `sort_within`.
+
+    >>> values, offsets = np.array([3.0, 1.0, 3.0, 9.0]), np.array([0, 3, 4])
+    >>> average_ranks(values, offsets, sort_within(values, offsets))
     array([2.5, 1. , 2.5, 1. ])
     """
-    order = sort_within(values, offsets)
     starts = np.flatnonzero(level_starts(values[order], offsets))
     sizes = np.diff(np.append(starts, len(values)))
     first = starts - offsets[segment_of(offsets)[starts]]
