@@ -7,12 +7,13 @@ what counts as true, and what counts as the same, is for the user to say.
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import polars as pl
 
 from policycliff.errors import InvalidInputError, TableError
+from policycliff.rollouts.dtypes import DataType
+from policycliff.rollouts.hints import did_you_mean
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 
 Origin = Literal["given", "guessed", "absent"]
@@ -85,7 +86,7 @@ class Columns:
         return tuple(dict.fromkeys(names))
 
 
-def resolve_columns(schema: Mapping[str, pl.DataType], settings: AuditSettings) -> Columns:
+def resolve_columns(schema: Mapping[str, DataType], settings: AuditSettings) -> Columns:
     """Decide which column plays which part.
 
     >>> schema = {"prompt": pl.String(), "response": pl.String(), "score": pl.Float64()}
@@ -125,7 +126,7 @@ def resolve_columns(schema: Mapping[str, pl.DataType], settings: AuditSettings) 
     return _with_candidates(columns, schema)
 
 
-def is_numeric(dtype: pl.DataType) -> bool:
+def is_numeric(dtype: DataType) -> bool:
     """Whether a column can be read as scores: numbers, or booleans as 0 and 1.
 
     >>> is_numeric(pl.Boolean()), is_numeric(pl.String())
@@ -141,17 +142,6 @@ def missing_column(name: str, role: str, schema: Collection[str]) -> TableError:
     )
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at a similar name, with a leading space; empty without one.
-
-    >>> did_you_mean("rewrd", ["prompt", "reward"])
-    " Did you mean 'reward'?"
-    """
-    by_lower = {item.lower(): item for item in known}
-    close = get_close_matches(name.lower(), by_lower, n=1)
-    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
-
-
 def _given_names(settings: AuditSettings) -> dict[str, str]:
     """Column to role of everything the settings name."""
     single = ("prompt", "group", "step", "completion", "source", "behaviour", "truth")
@@ -160,7 +150,7 @@ def _given_names(settings: AuditSettings) -> dict[str, str]:
     return given | {column: f"rerun of {reward}" for reward, column in settings.rerun}
 
 
-def _require_columns(schema: Mapping[str, pl.DataType], settings: AuditSettings) -> None:
+def _require_columns(schema: Mapping[str, DataType], settings: AuditSettings) -> None:
     for name, role in _given_names(settings).items():
         if name not in schema:
             raise missing_column(name, role, schema)
@@ -171,7 +161,7 @@ def _require_columns(schema: Mapping[str, pl.DataType], settings: AuditSettings)
 
 
 def _guess(
-    schema: Mapping[str, pl.DataType], names: tuple[str, ...], taken: set[str], fits: Callable[[pl.DataType], bool]
+    schema: Mapping[str, DataType], names: tuple[str, ...], taken: set[str], fits: Callable[[DataType], bool]
 ) -> tuple[str, ...]:
     by_lower = {name.lower(): name for name in reversed(list(schema)) if name not in taken}
     return tuple(by_lower[name] for name in names if name in by_lower and fits(schema[by_lower[name]]))
@@ -184,7 +174,7 @@ def _role(given: str | None, guesses: tuple[str, ...]) -> Role:
 
 
 def _resolve_rewards(
-    schema: Mapping[str, pl.DataType], settings: AuditSettings, taken: set[str]
+    schema: Mapping[str, DataType], settings: AuditSettings, taken: set[str]
 ) -> tuple[tuple[tuple[str, float], ...], Origin, tuple[str, ...]]:
     if settings.rewards:
         return settings.rewards, "given", ()
@@ -210,7 +200,7 @@ def _looks_like_reward(name: str) -> bool:
     return bool(_TOTAL.match(lower) or _COMPONENT.match(lower)) and not _NO_REWARD.search(lower) and lower != EFFECTIVE
 
 
-def _no_reward(schema: Mapping[str, pl.DataType]) -> TableError:
+def _no_reward(schema: Mapping[str, DataType]) -> TableError:
     numeric = [name for name, dtype in schema.items() if is_numeric(dtype)]
     if not numeric:
         return TableError(f"the table has no numeric column to take as reward. Its columns are: {_listed(schema)}.")
@@ -236,7 +226,7 @@ def _require_known_rewards(settings: AuditSettings, rewards: list[str]) -> None:
                 )
 
 
-def _with_candidates(columns: Columns, schema: Mapping[str, pl.DataType]) -> Columns:
+def _with_candidates(columns: Columns, schema: Mapping[str, DataType]) -> Columns:
     used = {*columns.score_names(), *columns.label_names()}
     free = [name for name, dtype in schema.items() if name not in used and is_numeric(dtype) and dtype != pl.Null]
     notes = columns.notes
@@ -245,19 +235,19 @@ def _with_candidates(columns: Columns, schema: Mapping[str, pl.DataType]) -> Col
     return replace(columns, candidates=tuple(free[:MAX_CANDIDATES]), notes=notes)
 
 
-def _is_text(dtype: pl.DataType) -> bool:
+def _is_text(dtype: DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null) or dtype.is_nested()
 
 
-def _is_word(dtype: pl.DataType) -> bool:
+def _is_word(dtype: DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def _is_whole(dtype: pl.DataType) -> bool:
+def _is_whole(dtype: DataType) -> bool:
     return dtype.is_numeric()
 
 
-def _is_name(dtype: pl.DataType) -> bool:
+def _is_name(dtype: DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum) or dtype.is_integer()
 
 

@@ -1,8 +1,8 @@
 """Columns that the user derives by an SQL expression over the table's columns: evaluated by Polars, never as Python.
 
 Arithmetic is that of numbers, not of machine words: in an expression every whole number is a signed 64-bit one and
-every narrow float the decimal it was printed from. (Polars' LENGTH is unsigned: `100 - LENGTH(text)` would wrap around to
-four billion for a long text.)
+every narrow float the decimal it was printed from. (Polars' LENGTH is unsigned: `100 - LENGTH(text)` would wrap around
+to four billion for a long text.)
 """
 
 import re

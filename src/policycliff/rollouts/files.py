@@ -12,7 +12,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,6 +21,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import SourceNotFoundError, TableError
+from policycliff.rollouts.dtypes import DataType
 
 TEXT_PREFIX = "__text_"
 """Prefix of the hidden columns that hold the original text of numeric CSV columns."""
@@ -40,26 +41,21 @@ READ_ERRORS = (PolarsError, PanicException, OSError, EOFError, zlib.error, Unico
 """What reading a file may raise; every one becomes a `TableError`."""
 
 
-def find_tables(table: str | Path) -> tuple[Path, ...]:
-    """The files that a path, a directory or a pattern means, sorted by name with numbers by value.
+def find_tables(table: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    """The files that a path, a directory, a pattern or several of them mean, sorted by name with numbers by value.
 
     Raises:
         SourceNotFoundError: Nothing matches.
         TableError: A directory without tables, an unknown suffix, or several formats at once.
     """
-    path = Path(table).expanduser()
-    if path.is_dir():
-        found = [item for item in path.iterdir() if item.is_file() and _format_or_none(item) and _is_visible(item)]
-        if not found:
-            raise TableError(f"directory {path} holds no table: expected files ending in {_suffixes()}.")
-    elif path.exists():
-        found = [path]
-    else:
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - absolute patterns
-        found = [item for item in found if item.is_file()]
-        if not found:
-            raise SourceNotFoundError(f"{path} does not exist. Give a file, a directory or a quoted pattern.")
-    _require_one_format(path, found)
+    tables = [table] if isinstance(table, str | Path) else list(table)
+    found = list(dict.fromkeys(path for item in tables for path in _files_of(Path(item).expanduser())))
+    kinds = sorted({format_of(item) for item in found})
+    if len(kinds) > 1:
+        described = " ".join(str(item) for item in tables)
+        raise TableError(
+            f"{described} means files of several formats ({', '.join(kinds)}). Give a pattern of one suffix."
+        )
     return tuple(sorted(found, key=_natural_key))
 
 
@@ -178,10 +174,10 @@ def _scan_delimited(path: Path, separator: str) -> pl.LazyFrame:
     return raw.with_columns(*kept, *[_typed(name, dtype) for name, dtype in types.items()])
 
 
-def _column_types(raw: pl.LazyFrame, names: list[str]) -> dict[str, pl.DataType]:
+def _column_types(raw: pl.LazyFrame, names: list[str]) -> dict[str, DataType]:
     """Types of the columns that are not text, by one pass over the values; the narrowest type wins."""
     valued = pl.all().is_not_null() & ~pl.all().is_in(_NO_VALUE)
-    fits: dict[str, tuple[pl.DataType, pl.Expr]] = {
+    fits: dict[str, tuple[DataType, pl.Expr]] = {
         "b:": (pl.Boolean(), pl.all().str.to_lowercase().is_in(["true", "false"])),
         "i:": (pl.Int64(), pl.all().cast(pl.Int64, strict=False).is_not_null()),
         "f:": (pl.Float64(), pl.all().cast(pl.Float64, strict=False).is_not_null()),
@@ -192,7 +188,7 @@ def _column_types(raw: pl.LazyFrame, names: list[str]) -> dict[str, pl.DataType]
     return {name: dtypes[0] for name, dtypes in found.items() if dtypes and flags[name]}
 
 
-def _typed(name: str, dtype: pl.DataType) -> pl.Expr:
+def _typed(name: str, dtype: DataType) -> pl.Expr:
     value = pl.when(~pl.col(name).is_in(_NO_VALUE)).then(pl.col(name))
     typed = value.str.to_lowercase() == "true" if dtype == pl.Boolean else value.cast(dtype, strict=False)
     return typed.alias(name)
@@ -225,10 +221,19 @@ def _format_or_none(path: Path) -> str | None:
     return None if zipped and kind == "Parquet" else kind
 
 
-def _require_one_format(path: Path, found: list[Path]) -> None:
-    kinds = sorted({format_of(item) for item in found})
-    if len(kinds) > 1:
-        raise TableError(f"{path} means files of several formats ({', '.join(kinds)}). Give a pattern of one suffix.")
+def _files_of(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = [item for item in path.iterdir() if item.is_file() and _format_or_none(item) and _is_visible(item)]
+        if not found:
+            raise TableError(f"directory {path} holds no table: expected files ending in {_suffixes()}.")
+    elif path.exists():
+        found = [path]
+    else:
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - absolute patterns
+        found = [item for item in found if item.is_file()]
+        if not found:
+            raise SourceNotFoundError(f"{path} does not exist. Give a file, a directory or a quoted pattern.")
+    return found
 
 
 def _natural_key(path: Path) -> list[tuple[int, str]]:

@@ -4,7 +4,7 @@ Nothing is read here beyond what the columns' names and types need; `collect` re
 of pandas, Arrow and Hugging Face are known by the module of their type: none of these libraries is imported for asking.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import InvalidInputError, MissingExtraError, TableError
+from policycliff.rollouts.dtypes import DataType
 from policycliff.rollouts.files import READ_ERRORS, TEXT_PREFIX, find_tables, first_line, scan_file, unreadable
 
 
@@ -30,7 +31,7 @@ class TableSource:
     description: str
     files: tuple[Path, ...] = ()
 
-    def schema(self) -> dict[str, pl.DataType]:
+    def schema(self) -> dict[str, DataType]:
         """Names and types of the visible columns."""
         found = self.frame.collect_schema()
         return {name: dtype for name, dtype in found.items() if not name.startswith(TEXT_PREFIX)}
@@ -41,7 +42,7 @@ class TableSource:
 
 
 def open_table(table: object) -> TableSource:
-    """Open a table: a path, a directory, a pattern, or a Polars, pandas, Arrow or Hugging Face table.
+    """Open a table: a path, a directory, a pattern, a list of them, or a Polars, pandas, Arrow or Hugging Face table.
 
     >>> open_table(pl.DataFrame({"prompt": ["a"], "reward": [1.0]})).schema()
     {'prompt': String, 'reward': Float64}
@@ -53,6 +54,8 @@ def open_table(table: object) -> TableSource:
         InvalidInputError: An object of another type.
     """
     if isinstance(table, str | Path):
+        return _open_files(find_tables(table))
+    if isinstance(table, list | tuple) and table and all(isinstance(item, str | Path) for item in table):
         return _open_files(find_tables(table))
     if isinstance(table, pl.LazyFrame):
         return _checked(TableSource(table, "a Polars lazy frame"))
@@ -113,7 +116,7 @@ def _stack(frames: list[pl.LazyFrame], visible: list[str]) -> pl.LazyFrame:
     )
 
 
-def _original(name: str, schema: pl.Schema) -> pl.Expr:
+def _original(name: str, schema: Mapping[str, DataType]) -> pl.Expr:
     hidden = TEXT_PREFIX + name
     return pl.col(hidden).alias(name) if hidden in schema else pl.col(name).cast(pl.String)
 

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from policycliff.rollouts.dtypes import DataType
+
 NAME_LENGTH = 80
 
 
@@ -36,7 +38,7 @@ def short_name(column: pl.Series) -> pl.Series:
     return frame.select(chosen.alias(column.name)).to_series()
 
 
-def _is_chat(dtype: pl.DataType) -> bool:
+def _is_chat(dtype: DataType) -> bool:
     if not isinstance(dtype, pl.List) or not isinstance(dtype.inner, pl.Struct):
         return False
     fields = {field.name: field.dtype for field in dtype.inner.fields}

@@ -1,0 +1,103 @@
+"""The `policycliff` command. Thin: it turns options into `AuditSettings`, and files into and out of the audit.
+
+Exit codes: 0, done; 1, a `--fail-on` condition holds; 2, bad input or usage; 130, interrupted.
+
+Nothing heavy is imported before a command runs, so that `--help` and `--version` answer at once.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from policycliff.cli import options as opt
+
+app = typer.Typer(
+    name="policycliff",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="How a reward decides its policy: where it is tied, how near the cliff is, and what to do about it.",
+)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - the signature that Typer calls
+    if value:
+        typer.echo(f"policycliff {version('policycliff')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def audit(  # noqa: PLR0917 - a signature that Typer reads
+    table: opt.Table,
+    prompt: opt.Prompt = None,
+    group: opt.Group = None,
+    group_size: opt.GroupSize = None,
+    step: opt.Step = None,
+    completion: opt.Completion = None,
+    source: opt.Source = None,
+    behaviour: opt.Behaviour = None,
+    reward: opt.Reward = None,
+    derive: opt.Derive = None,
+    truth: opt.Truth = None,
+    max_reward: opt.MaxReward = None,
+    main_reward: opt.MainReward = None,
+    noise: opt.Noise = None,
+    rerun: opt.Rerun = None,
+    missing: opt.MissingScores = None,
+    aggregation: opt.HowToAggregate = None,
+    epsilon: opt.Epsilon = None,
+    beta: opt.Beta = None,
+    reward_error: opt.RewardError = None,
+    max_shift: opt.MaxShift = None,
+    sample: opt.Sample = None,
+    look_at: opt.LookAt = None,
+    seed: opt.Seed = None,
+    fail_on: opt.FailOn = None,
+    settings: opt.SettingsFile = None,
+    dry_run: opt.DryRun = False,  # noqa: FBT002 - a flag
+    json: opt.JsonOut = None,
+    html: opt.HtmlOut = None,
+    drop_list: opt.DropList = None,
+    quiet: opt.Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Audit a table of rollouts: one row a completion, with its prompt and its rewards.
+
+    TABLE is a Parquet, JSON Lines (also .gz) or CSV file, a folder of them, or a quoted pattern.
+    Columns with obvious names are found without options, and the guess is printed.
+    """
+    given = dict(locals())
+    from policycliff.cli.run import Outputs, run_audit_command  # noqa: PLC0415 - heavy
+
+    outputs = Outputs(json=given.pop("json"), html=given.pop("html"), drop_list=given.pop("drop_list"))
+    table_paths, settings_path = given.pop("table"), given.pop("settings")
+    flags = {name: given.pop(name) for name in ("dry_run", "quiet")}
+    run_audit_command(table_paths, given, settings_path=settings_path, outputs=outputs, **flags)
+
+
+@app.command()
+def demo(
+    html: opt.DemoHtml = Path("policycliff-report.html"),
+    json: opt.JsonOut = None,
+    quiet: opt.Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Audit the data that ships with policycliff: programs graded by weak tests, with hidden tests as the truth."""
+    from policycliff.cli.run import Outputs, run_demo_command  # noqa: PLC0415 - heavy
+
+    run_demo_command(Outputs(json=json, html=html), quiet=quiet)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; ends the process with the exit code."""
+    return app(arguments)

@@ -1,0 +1,203 @@
+"""The commands' work: settings from options and file, the audit, the files, the exit code. Imports what is heavy."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from policycliff.cli.conditions import Condition, parse_condition
+from policycliff.cli.outputs import Outputs, drop_list_text, json_text, write_all
+from policycliff.cli.progress import shown_progress
+from policycliff.cli.recognition import print_recognition
+from policycliff.errors import PolicyCliffError
+from policycliff.rollouts.audit import run_audit
+from policycliff.rollouts.files import find_tables
+from policycliff.rollouts.load import load_rollouts
+from policycliff.rollouts.option_text import (
+    parse_derive,
+    parse_noise,
+    parse_number_of,
+    parse_rerun,
+    parse_reward,
+    unquoted,
+)
+from policycliff.rollouts.recognise import recognise
+from policycliff.rollouts.settings import AuditSettings
+from policycliff.rollouts.settings_file import read_settings
+
+__all__ = ["Outputs", "run_audit_command", "run_demo_command"]
+
+_WRITTEN = {"--json": "Figures", "--html": "Report", "--drop-list": "Prompts to drop"}
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+DEMO_SETTINGS = AuditSettings(
+    rewards=(("generated_tests_pass_rate", 1.0), ("example_tests_pass_rate", 0.0), ("compiles", 0.0)),
+    truth="hidden_tests_passed",
+    max_reward=(("generated_tests_pass_rate", 1.0),),
+)
+
+
+def run_audit_command(
+    tables: list[str],
+    given: dict[str, Any],
+    *,
+    settings_path: Path | None,
+    outputs: Outputs,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Audit files as the options say."""
+    with exit_codes() as written:
+        settings, fail_on = settings_of(given, settings_path)
+        conditions = [parse_condition(text) for text in fail_on]
+        paths = find_tables(tables)
+        outputs.require_writable([*paths, *([] if settings_path is None else [settings_path])])
+        if dry_run:
+            with unbroken_output():
+                _print_recognition(list(paths), settings, outputs)
+            return
+        _audit(list(paths), settings, outputs, conditions=conditions, quiet=quiet, written=written)
+
+
+def run_demo_command(outputs: Outputs, *, quiet: bool) -> None:
+    """Audit the packaged table."""
+    with exit_codes() as written:
+        outputs.require_writable([])
+        with as_file(files("policycliff.data") / "humaneval_codegen.parquet") as path:
+            _audit([path], DEMO_SETTINGS, outputs, conditions=[], quiet=quiet, written=written)
+
+
+@contextmanager
+def exit_codes() -> Iterator[list[Path]]:
+    """Turn errors that are the user's to mend into one line and exit code 2, and an interrupt into 130.
+
+    Yields a list for the files that have been written, so that an interrupt can say so.
+    """
+    written: list[Path] = []
+    try:
+        yield written
+    except PolicyCliffError as error:
+        typer.echo(f"policycliff: error: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(BAD_INPUT) from None
+    except KeyboardInterrupt:
+        done = f"written: {', '.join(map(str, written))}" if written else "nothing was written"
+        typer.echo(f"policycliff: interrupted; {done}.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def unbroken_output() -> Iterator[None]:
+    """Let a reader such as `head` close the standard output early: files and exit code stay as they would be."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def settings_of(given: dict[str, Any], settings_path: Path | None) -> tuple[AuditSettings, list[str]]:
+    """Settings and conditions: the file's, with what stands on the command line put over it.
+
+    Raises:
+        InvalidInputError: An option or the file cannot be right.
+    """
+    merged = {} if settings_path is None else read_settings(settings_path)
+    options = _options(given)
+    merged |= {name: value for name, value in options.items() if value is not None}
+    if given["noise"]:
+        merged["noise"] = options["noise"]
+    fail_on = merged.pop("fail_on", [])
+    return AuditSettings(**merged), list(fail_on)
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """The command line's options as fields of `AuditSettings`; None where not given."""
+    options = dict(given)
+    for name in ("prompt", "group", "step", "completion", "source", "behaviour", "truth", "main_reward"):
+        options[name] = None if options[name] is None else unquoted(options[name])
+    for name in ("missing", "aggregation"):
+        options[name] = None if options[name] is None else str(options[name])
+    options["noise"] = parse_noise(options["noise"]) if options["noise"] else None
+    options["rewards"] = _each(parse_reward, options.pop("reward"))
+    options["derive"] = _each(parse_derive, options["derive"])
+    options["rerun"] = _each(parse_rerun, options["rerun"])
+    options["max_reward"] = _each(lambda text: parse_number_of(text, "max_reward", "value"), options["max_reward"])
+    return options
+
+
+def _each(parse: Callable[[str], tuple[str, Any]], texts: list[str] | None) -> tuple[tuple[str, Any], ...] | None:
+    return tuple(parse(text) for text in texts) if texts else None
+
+
+def _print_recognition(paths: list[Path], settings: AuditSettings, outputs: Outputs) -> None:
+    found = recognise(paths, settings)
+    if outputs.json_to_stdout():
+        typer.echo(json_text(found), nl=False)
+        return
+    print_recognition(found, Console())
+    if outputs.files():
+        typer.echo("Dry run: nothing was written.")
+
+
+def _audit(
+    paths: list[Path],
+    settings: AuditSettings,
+    outputs: Outputs,
+    *,
+    conditions: list[Condition],
+    quiet: bool,
+    written: list[Path],
+) -> None:
+    with shown_progress(enabled=not quiet) as progress:
+        progress("reading", 0.0)
+        loaded = load_rollouts(paths, settings)
+        result = run_audit(loaded, settings, progress).to_dict()
+        contents = _contents(result, outputs)
+    write_all(contents)
+    written.extend(contents)
+    with unbroken_output():
+        _print(result, outputs, quiet=quiet)
+    _judge(conditions, result)
+
+
+def _contents(result: dict[str, Any], outputs: Outputs) -> dict[Path, str]:
+    """What goes into which file, rendered before anything is written."""
+    chosen = outputs.files()
+    contents = {}
+    if "--json" in chosen:
+        contents[chosen["--json"]] = json_text(result)
+    if "--html" in chosen:
+        from policycliff.report.html import render_html  # noqa: PLC0415 - Plotly is heavy and often not needed
+
+        contents[chosen["--html"]] = render_html(result)
+    if "--drop-list" in chosen:
+        contents[chosen["--drop-list"]] = drop_list_text(result["advice"]["drop_list"], chosen["--drop-list"])
+    return contents
+
+
+def _print(result: dict[str, Any], outputs: Outputs, *, quiet: bool) -> None:
+    if outputs.json_to_stdout():
+        typer.echo(json_text(result), nl=False)
+        return
+    if quiet:
+        return
+    from policycliff.report.terminal import print_audit  # noqa: PLC0415 - only where something is printed
+
+    print_audit(result, Console())
+    for option, path in outputs.files().items():
+        typer.echo(f"{_WRITTEN[option]}: {path}")
+
+
+def _judge(conditions: list[Condition], result: dict[str, Any]) -> None:
+    """End with code 1 if a condition holds, and say which."""
+    judged = [(condition, *condition.holds(result)) for condition in conditions]
+    holding = [(condition, figure) for condition, holds, figure in judged if holds]
+    for condition, figure in holding:
+        typer.echo(f"policycliff: --fail-on {condition.text} holds: {condition.path} is {figure:.6g}.", err=True)
+    if holding:
+        raise typer.Exit(FAILED)

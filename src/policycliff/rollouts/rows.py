@@ -1,0 +1,71 @@
+"""The rows of a table, read once: labels as they are, scores as float64."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from policycliff.errors import TableError
+from policycliff.rollouts.columns import Columns, Role
+from policycliff.rollouts.derive import require_derivable
+from policycliff.rollouts.duplicates import count_repeated_rows
+from policycliff.rollouts.files import TEXT_PREFIX
+from policycliff.rollouts.read import TableSource, collect
+from policycliff.rollouts.score_columns import RawScores, read_scores
+from policycliff.rollouts.settings import AuditSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRead:
+    """The columns as read, by column name.
+
+    Attributes:
+        n_rows: Number of rows.
+        labels: Columns read as text or as names.
+        scores: Columns read as numbers.
+        repeated: Rows that equal an earlier row in every column of the table.
+    """
+
+    n_rows: int
+    labels: dict[str, pl.Series]
+    scores: dict[str, RawScores]
+    repeated: int
+
+    def label(self, role: Role) -> pl.Series | None:
+        """The column that plays a part, None where none does."""
+        return None if role.column is None else self.labels[role.column]
+
+
+def read_rows(original: TableSource, source: TableSource, columns: Columns, settings: AuditSettings) -> RowsRead:
+    """Read the columns that play a part.
+
+    Args:
+        original: The table as opened.
+        source: The table with its derived columns.
+        columns: Which column plays which part.
+        settings: For the derived columns' expressions.
+
+    Raises:
+        TableError: No rows, a broken file, an expression that fails, or a score column that holds no numbers.
+    """
+    chosen = [_label(source, name).alias(f"l:{name}") for name in columns.label_names()]
+    chosen += [pl.col(name).alias(f"s:{name}") for name in columns.score_names()]
+    try:
+        frame = collect(source, chosen)
+    except TableError:
+        require_derivable(source, settings.derive)
+        raise
+    if frame.is_empty():
+        raise TableError(f"{source.description} has columns but no rows.")
+    labels = {name: frame[f"l:{name}"].alias(name) for name in columns.label_names()}
+    roles = {name: "reward" for name, _ in columns.rewards}
+    roles |= {name: "rerun" for _, name in columns.reruns}
+    roles |= {} if columns.truth.column is None else {columns.truth.column: "truth"}
+    scores = {
+        name: read_scores(frame[f"s:{name}"].alias(name), role=roles.get(name, "numeric"))
+        for name in columns.score_names()
+    }
+    return RowsRead(len(frame), labels, scores, count_repeated_rows(original, frame))
+
+
+def _label(source: TableSource, name: str) -> pl.Expr:
+    return pl.col(TEXT_PREFIX + name) if source.has_text_of(name) else pl.col(name)
