@@ -1,0 +1,1 @@
+"""Plots of the report, as plain Plotly dictionaries: pure functions of the audit's result."""

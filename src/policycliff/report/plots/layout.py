@@ -1,0 +1,132 @@
+"""What all plots share: colours that colour-blind readers tell apart, a quiet layout, axes, intervals.
+
+Text colours and grid lines come from the page's style sheet, so that plots follow the light and the dark scheme.
+Labels that stem from the data go through `plot_label`; axes of names are numeric with `ticktext`, for Plotly would take
+a column called "2024-01-01" for a date and join columns whose shortened names are equal.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from policycliff.report.format import mean_text, share_text
+from policycliff.report.text import plot_label
+
+Plot = dict[str, Any]
+Trace = dict[str, Any]
+Figure = Mapping[str, Any]
+
+BLUE, ORANGE, GREEN, RED = "#3b7fc4", "#e0a030", "#2a9d7c", "#d1603d"
+PURPLE, SKY, GREY = "#a86fb0", "#7fb8e0", "#9aa3ad"
+SERIES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, "#6b6ecf", "#b8a13c", "#5f8f4e", "#c46a8c", "#7d6b5d")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+_BAR_HEIGHT = 34
+
+
+def plot(traces: Sequence[Trace], *, height: int = 300, **layout: Any) -> Plot:
+    """A figure with the page's common layout; keywords add to it or replace parts of it."""
+    base: dict[str, Any] = {
+        "height": height,
+        "margin": {"l": 10, "r": 14, "t": 10, "b": 10},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif", "size": 13},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        "hoverlabel": {"font": {"size": 12}},
+        "dragmode": False,
+    }
+    return {"data": list(traces), "layout": base | layout}
+
+
+def axis(title: str, **settings: Any) -> dict[str, Any]:
+    """A numeric axis with a title."""
+    base = {"title": {"text": title, "standoff": 10}, "automargin": True, "fixedrange": True, "zeroline": False}
+    return base | settings
+
+
+def share_axis(title: str, **settings: Any) -> dict[str, Any]:
+    """An axis of shares, from 0 to 100 %."""
+    return axis(title, **{"tickformat": ".0%", "range": [0, 1.02], **settings})
+
+
+def name_axis(names: Sequence[str], *, limit: int = 28, **settings: Any) -> dict[str, Any]:
+    """An axis of names from the data, at 0, 1, 2, ...; the first one on top."""
+    base = {
+        "tickvals": list(range(len(names))),
+        "ticktext": [plot_label(name, limit) for name in names],
+        "range": [len(names) - 0.5, -0.5],
+        "automargin": True,
+        "fixedrange": True,
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+    }
+    return base | settings
+
+
+def rows_height(rows: int, *, bars: int = 1, extra: int = 90) -> int:
+    """Height of a plot with this many rows of names, in pixels."""
+    return extra + rows * max(_BAR_HEIGHT, 16 * bars + 8)
+
+
+def error_bars(figures: Sequence[Figure]) -> dict[str, Any]:
+    """Asymmetric error bars from the figures' intervals."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [_width(figure, "high", 1) for figure in figures],
+        "arrayminus": [_width(figure, "low", -1) for figure in figures],
+        "thickness": 1.2,
+        "width": 3,
+        "color": GREY,
+    }
+
+
+def hover_shares(figures: Sequence[Figure]) -> list[str]:
+    """Shares with intervals, for hovering."""
+    return [share_text(figure) for figure in figures]
+
+
+def hover_means(figures: Sequence[Figure]) -> list[str]:
+    """Means with intervals, for hovering."""
+    return [mean_text(figure) for figure in figures]
+
+
+def band(xs: Sequence[float], figures: Sequence[Figure], *, colour: str, name: str) -> list[Trace]:
+    """A line with its 95 % band."""
+    values = [figure["value"] for figure in figures]
+    low, high = [figure["low"] for figure in figures], [figure["high"] for figure in figures]
+    area = {
+        "type": "scatter",
+        "x": [*xs, *reversed(xs)],
+        "y": [*high, *reversed(low)],
+        "fill": "toself",
+        "fillcolor": _faint(colour),
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "mode": "lines",
+    }
+    line = {
+        "type": "scatter",
+        "x": list(xs),
+        "y": values,
+        "name": name,
+        "mode": "lines+markers",
+        "line": {"color": colour, "width": 2},
+        "marker": {"size": 5, "color": colour},
+        "text": hover_means(figures),
+        "hovertemplate": f"{name}, %{{x}}: %{{text}}<extra></extra>",
+    }
+    return [area, line]
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
+def _width(figure: Figure, bound: str, sign: int) -> float:
+    if figure["value"] is None or figure[bound] is None:
+        return 0.0
+    return max(0.0, sign * (figure[bound] - figure["value"]))

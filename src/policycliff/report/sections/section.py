@@ -1,0 +1,70 @@
+"""A section of the page: what it says, what it means, the statement behind it, and its plots."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policycliff.report.elements import Child, Html, join, tag
+from policycliff.report.plots.layout import Plot
+from policycliff.report.statements import explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section.
+
+    Attributes:
+        key: Its anchor, also the beginning of the names of its plots.
+        title: Its heading.
+        meaning: One plain sentence on what it shows.
+        statement: Names of the statements behind it, like "Prop 2.9, Prop 2.10"; empty for none.
+        body: Its markup.
+        plots: Its plots by name; the markup refers to them through `plot_box`.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    statement: str
+    body: Html
+    plots: Mapping[str, Plot] = field(default_factory=dict)
+
+    def render(self) -> Html:
+        """The section as markup."""
+        heading = tag("h2", tag("a", self.title, href=f"#{self.key}"))
+        lead = tag("p", self.meaning, " " if self.statement else None, statement_mark(self.statement), class_="lead")
+        return tag("section", heading, lead, self.body, id=self.key)
+
+
+def statement_mark(statement: str) -> Html | None:
+    """The statement's name, with what it says on hovering."""
+    if not statement:
+        return None
+    return tag("abbr", statement, title=explanation(statement) or None, class_="statement")
+
+
+def plot_box(name: str, caption: str, *, label: str, height: int) -> Html:
+    """Where a plot goes: the caption above it, and a label for those who cannot see it."""
+    box = tag("div", id=f"plot-{name}", class_="plot", role="img", aria_label=label, style=f"min-height:{height}px")
+    return tag("figure", tag("figcaption", caption), box)
+
+
+def beside(*children: Child) -> Html:
+    """Boxes beside each other where there is room."""
+    return tag("div", *children, class_="beside")
+
+
+def tile(label: str, value: str, sure: str | None = None, note: str | None = None) -> Html:
+    """A figure to read at a glance: its value, its interval, what it is."""
+    return tag(
+        "div",
+        tag("div", value, class_="value"),
+        None if sure is None else tag("div", sure, class_="sure"),
+        tag("div", label, class_="label"),
+        None if note is None else tag("div", note, class_="sure"),
+        class_="tile",
+    )
+
+
+def tiles(*children: Html | None) -> Html:
+    """A row of tiles."""
+    return tag("div", join(*children), class_="tiles")

@@ -1,0 +1,197 @@
+"""The tables of the terminal report: rewards, pairs, weights, price of degeneracy."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from policycliff.report.format import interval, mean_text, number, percent, percent_interval, share_text
+from policycliff.report.summary import Result, shown_rewards
+from policycliff.report.text import short
+from policycliff.rollouts.settings import EFFECTIVE
+
+_LABEL_WIDTH = 24
+_WIDE_CELL = 22
+_NARROW_CELL = 15
+_MOST_PAIRS = 6
+
+Figures = Mapping[str, Any]
+Parts = tuple[str, str]
+"""What a cell says and, in brackets, how sure it is."""
+
+
+def rewards_table(result: Result, width: int) -> Table:
+    """A column per reward; cells of one line where they fit, else of two; rewards that do not fit are named below."""
+    rewards = shown_rewards(result)
+    wide = _LABEL_WIDTH + _WIDE_CELL * len(rewards) <= width
+    room = max(1, (width - _LABEL_WIDTH) // (_WIDE_CELL if wide else _NARROW_CELL))
+    shown, hidden = list(rewards)[:room], list(rewards)[room:]
+    table = _table(caption=_hidden_note(hidden))
+    table.add_column("reward", no_wrap=True)
+    for name in shown:
+        table.add_column(Text(_heading(name, rewards[name], wide=wide)), justify="right", overflow="fold")
+    for label, cell in _ROWS:
+        cells = [cell(rewards[name]) for name in shown]
+        if any(cells):
+            table.add_row(label, *(_cell(parts, wide=wide) for parts in cells))
+    return table
+
+
+def pairs_table(result: Result) -> Table | None:
+    """Pairs of rewards that disagree most."""
+    pairs = [pair for pair in result["pairs"] if pair["prompts"]]
+    if not pairs:
+        return None
+    pairs.sort(key=lambda pair: -pair["best_disjoint_share"]["value"])
+    hidden = len(pairs) - _MOST_PAIRS
+    table = _table(caption=f"{hidden} more pairs in the report" if hidden > 0 else None)
+    table.add_column("pair", overflow="fold")
+    for heading in ("best sets differ", "no best in common", "rank corr.", "policy shift (TV)"):
+        table.add_column(heading, justify="right")
+    for pair in pairs[:_MOST_PAIRS]:
+        table.add_row(
+            Text(f"{short(pair['first'], 26)} / {short(pair['second'], 26)}"),
+            percent(pair["best_changes_share"]["value"]),
+            share_text(pair["best_disjoint_share"]),
+            number(pair["rank_correlation"]["value"]),
+            "not estimable" if pair["total_variation"] is None else number(pair["total_variation"]["value"]),
+        )
+    return table
+
+
+def weights_table(result: Result) -> Table | None:
+    """How far each weight is from changing what is best; nothing to say of a single weight."""
+    weights = result["weights"]
+    if len(weights) < 2:
+        return None
+    table = _table()
+    table.add_column("weight", overflow="fold")
+    table.add_column("now", justify="right")
+    for heading in ("on a wall", "within 10 %", "within 50 %", "never"):
+        table.add_column(heading, justify="right")
+    for weight in weights:
+        within = {round(100 * item["factor"]): item["share"] for item in weight["within"]}
+        shares = (weight["on_wall_share"], within[10], within[50], weight["never_crosses_share"])
+        table.add_row(
+            Text(short(weight["name"])), number(weight["weight"]), *(percent(item["value"]) for item in shares)
+        )
+    return table
+
+
+def price_table(result: Result) -> Table | None:
+    """Truth that the policies reach which are all optimal for the trained-on reward."""
+    truth = result["truth"]
+    if truth is None or not truth["prompts"]:
+        return None
+    table = _table()
+    table.add_column(Text(short(truth["column"])), overflow="fold")
+    for heading in ("sampled", "worst tied", "best tied", "best sampled", "left to chance"):
+        table.add_column(heading, justify="right")
+    for key, label in (("all", "all prompts"), ("with_spread", "with spread"), ("zero_spread", "zero spread")):
+        stratum = truth[key]
+        if stratum["prompts"]:
+            levels = ("sampling_truth", "worst_truth", "best_truth", "largest_truth")
+            cells = [number(stratum[level]["value"]) for level in levels]
+            table.add_row(f"{label} ({stratum['prompts']:,})", *cells, mean_text(stratum["exposure"]))
+    return table
+
+
+def _table(caption: str | None = None) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD,
+        caption=None if caption is None else Text(caption),
+        caption_justify="left",
+        pad_edge=False,
+        header_style="bold",
+        show_edge=False,
+    )
+
+
+def _heading(name: str, figures: Figures, *, wide: bool) -> str:
+    label = short(name, _WIDE_CELL - 2 if wide else 2 * (_NARROW_CELL - 2))
+    return f"{label} (sum)" if name == EFFECTIVE and figures["weight"] is None else label
+
+
+def _hidden_note(hidden: list[str]) -> str | None:
+    if not hidden:
+        return None
+    return f"not shown here: {', '.join(short(name, 24) for name in hidden)}. The report and --json have them."
+
+
+def _cell(parts: Parts | None, *, wide: bool) -> Text:
+    if parts is None:
+        return Text("unknown", style="dim")
+    value, sure = parts
+    if not sure:
+        return Text(value)
+    return Text.assemble(value, " " if wide else "\n", (f"({sure})", "dim"))
+
+
+def _share(key: str) -> Callable[[Figures], Parts | None]:
+    def cell(figures: Figures) -> Parts | None:
+        figure = figures.get(key)
+        if figure is None or figure["value"] is None:
+            return None
+        return percent(figure["value"]), percent_interval(figure)
+
+    return cell
+
+
+def _tied_size(figures: Figures) -> Parts | None:
+    figure = figures.get("tied_size_mean")
+    if figure is None:
+        return None
+    return ("no ties", "") if figure["value"] is None else (number(figure["value"]), interval(figure))
+
+
+def _solved(figures: Figures) -> Parts | None:
+    if "zero_spread_solved_share" not in figures:
+        return None
+    solved, unsolved = (figures[f"zero_spread_{kind}_share"]["value"] for kind in ("solved", "unsolved"))
+    return f"{percent(solved)} / {percent(unsolved)}", ""
+
+
+def _median(key: str) -> Callable[[Figures], Parts | None]:
+    def cell(figures: Figures) -> Parts | None:
+        quantiles = figures.get(key)
+        if quantiles is None:
+            return None
+        quantiles = quantiles.get("quantiles", quantiles)
+        return None if quantiles is None else (number(quantiles["p50"]), "")
+
+    return cell
+
+
+def _flips(figures: Figures) -> Parts | None:
+    if "flip_shares" not in figures:
+        return None
+    if figures["scale"]["origin"] == "constant":
+        return "constant", ""
+    figure = figures["flip_shares"][-1]["untied_share"]
+    return percent(figure["value"]), percent_interval(figure)
+
+
+def _noise(figures: Figures) -> Parts | None:
+    noise = figures["noise"]
+    if noise["sigma"] is None:
+        return noise["origin"], ""
+    sigma = noise["sigma"]
+    if not noise["samples"] or sigma["high"] is None:
+        return number(sigma["value"]), ""
+    return number(sigma["value"]), interval(sigma)
+
+
+_ROWS: tuple[tuple[str, Callable[[Figures], Parts | None]], ...] = (
+    ("tied at the top", _share("tied_share")),
+    ("  consequentially", _share("consequential_share")),
+    ("  behaviours in a tie", _tied_size),
+    ("zero spread", _share("zero_spread_share")),
+    ("  solved / not", _solved),
+    ("radius, median", _median("radius")),
+    ("flip at 0.1 of scale", _flips),
+    ("noise of one score", _noise),
+    ("flip when scored again", _share("flip_probability_mean")),
+    ("gain 1/(std+eps), med.", _median("gain")),
+)
