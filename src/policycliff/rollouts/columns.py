@@ -202,6 +202,8 @@ def _looks_like_reward(name: str) -> bool:
 
 def _no_reward(schema: Mapping[str, DataType]) -> TableError:
     numeric = [name for name, dtype in schema.items() if is_numeric(dtype)]
+    if not schema:
+        return TableError("the table has no columns.")
     if not numeric:
         return TableError(f"the table has no numeric column to take as reward. Its columns are: {_listed(schema)}.")
     return TableError(

@@ -12,7 +12,8 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import TableError
-from policycliff.rollouts.files import TEXT_PREFIX, first_line
+from policycliff.rollouts.delimited import TEXT_PREFIX
+from policycliff.rollouts.files import first_line
 from policycliff.rollouts.read import TableSource
 
 _NARROW_WHOLE = (pl.UInt8, pl.UInt16, pl.UInt32, pl.Int8, pl.Int16, pl.Int32)

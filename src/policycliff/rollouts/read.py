@@ -13,8 +13,10 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import InvalidInputError, MissingExtraError, TableError
+from policycliff.rollouts.delimited import TEXT_PREFIX
 from policycliff.rollouts.dtypes import DataType
-from policycliff.rollouts.files import READ_ERRORS, TEXT_PREFIX, find_tables, first_line, scan_file, unreadable
+from policycliff.rollouts.files import READ_ERRORS, find_tables, first_line, unreadable
+from policycliff.rollouts.scan import scan_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class TableSource:
     files: tuple[Path, ...] = ()
 
     def schema(self) -> dict[str, DataType]:
-        """Names and types of the visible columns."""
+        """Names and types of the visible columns; Python objects are left out."""
         found = self.frame.collect_schema()
-        return {name: dtype for name, dtype in found.items() if not name.startswith(TEXT_PREFIX)}
+        return {name: dtype for name, dtype in found.items() if not name.startswith(TEXT_PREFIX) and dtype != pl.Object}
 
     def has_text_of(self, name: str) -> bool:
         """Whether the original text of a numeric column is at hand."""

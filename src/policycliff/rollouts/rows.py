@@ -6,9 +6,9 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.columns import Columns, Role
+from policycliff.rollouts.delimited import TEXT_PREFIX
 from policycliff.rollouts.derive import require_derivable
 from policycliff.rollouts.duplicates import count_repeated_rows
-from policycliff.rollouts.files import TEXT_PREFIX
 from policycliff.rollouts.read import TableSource, collect
 from policycliff.rollouts.score_columns import RawScores, read_scores
 from policycliff.rollouts.settings import AuditSettings

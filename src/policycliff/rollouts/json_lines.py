@@ -1,0 +1,79 @@
+"""JSON Lines as a lazy frame: the fast way by Polars, the slow way by Python's `json` where Polars refuses.
+
+The whole file is passed over to learn the columns, because a column may first appear, or first hold a fraction, in the
+last line.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import polars as pl
+
+from policycliff.errors import TableError
+from policycliff.rollouts.files import READ_ERRORS, first_line, open_text
+
+_LINES_AT_A_TIME = 20_000
+
+
+def scan_json(path: Path) -> pl.LazyFrame:
+    """The objects in a file, one a line or in one array.
+
+    Raises:
+        TableError: A line that is not a JSON object; the message names it.
+    """
+    if _starts_with_bracket(path):
+        return _read_json_array(path)
+    try:
+        frame = pl.scan_ndjson(path, infer_schema_length=None)
+        schema = frame.collect_schema()
+    except READ_ERRORS:
+        return _read_lines(path)
+    return pl.scan_ndjson(path, schema=schema)
+
+
+def _read_lines(path: Path) -> pl.LazyFrame:
+    """The slow way, for what Python's `json` accepts and Polars does not (NaN, Infinity); names the first bad line."""
+    frames = []
+    with open_text(path) as lines:
+        parsed = _parsed_lines(path, lines)
+        while rows := list(islice(parsed, _LINES_AT_A_TIME)):
+            frames.append(pl.from_dicts(rows, infer_schema_length=None, strict=False))
+    if not frames:
+        raise TableError(f"{path} has no rows. Write the table again.")
+    return pl.concat(frames, how="diagonal_relaxed").lazy()
+
+
+def _parsed_lines(path: Path, lines: TextIO) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.strip())
+        except (json.JSONDecodeError, RecursionError) as error:
+            reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
+            raise TableError(
+                f"{path}, line {number}: not valid JSON ({reason}). JSON Lines has one object a line; is the file cut "
+                "off?"
+            ) from error
+        if not isinstance(row, dict):
+            raise TableError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}.")
+        yield row
+
+
+def _read_json_array(path: Path) -> pl.LazyFrame:
+    with open_text(path) as file:
+        try:
+            rows = json.load(file)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise TableError(f"{path}: not valid JSON ({first_line(error)}). Is the file cut off?") from error
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise TableError(f"{path}: expected a JSON array of objects with at least one row, or JSON Lines.")
+    return pl.from_dicts(rows, infer_schema_length=None, strict=False).lazy()
+
+
+def _starts_with_bracket(path: Path) -> bool:
+    with open_text(path) as file:
+        return file.read(64).lstrip().startswith("[")

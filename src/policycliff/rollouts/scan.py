@@ -1,0 +1,41 @@
+"""One table file of any format as a lazy frame."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from policycliff.errors import TableError
+from policycliff.rollouts.delimited import scan_delimited
+from policycliff.rollouts.files import READ_ERRORS, format_of, unreadable
+from policycliff.rollouts.json_lines import scan_json
+
+
+def scan_file(path: Path) -> pl.LazyFrame:
+    """One file as a lazy frame.
+
+    Raises:
+        TableError: Empty, broken or cut off; the message names the file and, where known, the line.
+    """
+    kind = format_of(path)
+    try:
+        if path.stat().st_size == 0:
+            raise TableError(f"{path} is empty (0 bytes). Write the table again.")
+        frame = _SCANNERS[kind](path)
+        if not frame.collect_schema().names():
+            raise TableError(f"{path} has no columns.")
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
+    return frame
+
+
+def _scan_parquet(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+
+
+_SCANNERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
+    "Parquet": _scan_parquet,
+    "JSON Lines": scan_json,
+    "CSV": lambda path: scan_delimited(path, ","),
+    "TSV": lambda path: scan_delimited(path, "\t"),
+}
