@@ -1,0 +1,110 @@
+"""Checks of arguments at the public boundary, and the sentences they fail with: got, expected, where, remedy."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from policycliff.errors import InvalidInputError
+
+
+def fail(*, got: str, expected: str, remedy: str) -> InvalidInputError:
+    """The error with its three parts in their fixed order."""
+    return InvalidInputError(f"Got {got}; expected {expected}. {remedy}")
+
+
+def as_float_vector(name: str, value: Any) -> np.ndarray:
+    """A float64 array of any shape, or an error that names the argument."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise fail(
+            got=f"`{name}` that does not convert to numbers ({error})",
+            expected="an array of floats",
+            remedy=f"Convert `{name}` with numpy.asarray(..., dtype=float) to find the offending entry.",
+        ) from error
+    return array
+
+
+def check_shape(name: str, array: np.ndarray, expected: tuple[int, ...], *, meaning: str) -> None:
+    """Raise unless the array has this shape; `meaning` says it in words."""
+    if array.shape != expected:
+        raise fail(
+            got=f"`{name}` of shape {array.shape}",
+            expected=f"shape {expected}, {meaning}",
+            remedy=f"Reshape `{name}` or check which axis is which.",
+        )
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raise on the first NaN or infinity, with its index."""
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise fail(
+            got=f"{array[where]} in `{name}` at index {where}",
+            expected="finite numbers",
+            remedy="Replace or drop missing and infinite entries.",
+        )
+
+
+def check_gamma(gamma: float) -> float:
+    """The discount as a float in [0, 1]."""
+    value = float(gamma)
+    if not 0.0 <= value <= 1.0:
+        raise fail(
+            got=f"gamma = {gamma!r}",
+            expected="a discount in [0, 1), or 1 where the MDP is acyclic",
+            remedy="Pass gamma as a number such as 0.99.",
+        )
+    return value
+
+
+def check_mask(name: str, mask: Any, shape: tuple[int, ...], *, meaning: str) -> np.ndarray:
+    """A boolean array of this shape (indices are not accepted: they look like a mask of 0 and 1)."""
+    array = np.asarray(mask)
+    if array.dtype != np.bool_:
+        raise fail(
+            got=f"`{name}` of type {array.dtype}",
+            expected=f"a boolean mask, {meaning}",
+            remedy=f"Build it with numpy.zeros({shape}, dtype=bool) and set the entries that hold.",
+        )
+    check_shape(name, array, shape, meaning=meaning)
+    return array
+
+
+def check_distribution(name: str, value: Any, size: int) -> Float64[np.ndarray, " states"]:
+    """A probability vector, renormalised (its sum must be within 1e-9 of 1)."""
+    array = as_float_vector(name, value)
+    check_shape(name, array, (size,), meaning="one probability a state")
+    check_finite(name, array)
+    if (array < 0).any() or abs(array.sum() - 1.0) > 1e-9:
+        raise fail(
+            got=f"`{name}` with minimum {array.min()} and sum {array.sum()!r}",
+            expected="non-negative probabilities that sum to 1 within 1e-9",
+            remedy=f"Divide `{name}` by its sum.",
+        )
+    return array / array.sum()
+
+
+def check_names(name: str, names: Sequence[str] | None, size: int) -> tuple[str, ...] | None:
+    """Names as a tuple of distinct strings, one each."""
+    if names is None:
+        return None
+    result = tuple(str(item) for item in names)
+    if len(result) != size:
+        raise fail(
+            got=f"{len(result)} entries in `{name}`",
+            expected=f"{size}, one each",
+            remedy=f"Drop `{name}` or complete it.",
+        )
+    if len(set(result)) != size:
+        twice = next(item for item, count in Counter(result).items() if count > 1)
+        raise fail(got=f"the name {twice!r} twice in `{name}`", expected="distinct names", remedy="Rename one.")
+    return result
+
+
+def first_true(mask: Bool[np.ndarray, " entries"]) -> int:
+    """Index of the first true entry; -1 if there is none."""
+    return int(np.argmax(mask)) if mask.any() else -1
