@@ -1,0 +1,87 @@
+"""The Markov chain of a fixed policy, v = r + gamma P v, and two ways to evaluate it.
+
+A deterministic policy picks one row a state; a stochastic one averages the rows of each state. With a regularizer
+the reward of the chain contains it: r(s) = sum_a pi (R - temperature * log(pi / base)).
+
+Cost: sweeps O(nonzeros of the chain) each; the direct solve is a sparse LU factorisation, used for small chains.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float64, Int64
+from scipy.sparse.linalg import SuperLU, splu
+
+from policycliff.mdp.compilation import frozen
+from policycliff.mdp.model import MDP
+from policycliff.values.kernels import chosen_rows, policy_sweeps
+
+DIRECT_LIMIT = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """v = r + gamma P v in CSR form."""
+
+    indptr: Int64[np.ndarray, " offsets"]
+    successors: np.ndarray
+    probabilities: Float64[np.ndarray, " nonzeros"]
+    rewards: Float64[np.ndarray, " states"]
+    gamma: float
+
+    @property
+    def matrix(self) -> sp.csr_array:
+        """P as a SciPy CSR array."""
+        size = self.rewards.size
+        return sp.csr_array((self.probabilities, self.successors, self.indptr), shape=(size, size))
+
+    def sweep(
+        self,
+        v: Float64[np.ndarray, " states"],
+        spare: Float64[np.ndarray, " states"],
+        *,
+        span: float,
+        limit: int,
+    ) -> tuple[Float64[np.ndarray, " states"], Float64[np.ndarray, " states"]]:
+        """Sweeps from v until the change is constant up to `span`; both arrays are overwritten.
+
+        Returns the new values and the spare array.
+        """
+        _, swapped = policy_sweeps(
+            self.indptr, self.successors, self.probabilities, self.rewards, self.gamma, v, spare, span, limit
+        )
+        return (spare, v) if swapped else (v, spare)
+
+    def factorise(self, *, transposed: bool = False) -> SuperLU:
+        """Sparse LU factors of I - gamma P, or of its transpose."""
+        system = sp.eye_array(self.rewards.size, format="csr") - self.gamma * self.matrix
+        return splu(sp.csc_array(system.T if transposed else system))
+
+    def solve(self) -> Float64[np.ndarray, " states"]:
+        """The values, by a direct solve and one step of refinement."""
+        factors = self.factorise()
+        v = factors.solve(self.rewards)
+        residual = self.rewards + self.gamma * (self.matrix @ v) - v
+        return np.asarray(v + factors.solve(residual))
+
+
+def deterministic_chain(mdp: MDP, best: Int64[np.ndarray, " states"]) -> Chain:
+    """The chain of the policy that takes pair best[s] in state s."""
+    indptr, successors, probabilities = chosen_rows(frozen(best), mdp.indptr, mdp.successors, mdp.probabilities)
+    return Chain(indptr, successors, probabilities, mdp.rewards[best], mdp.gamma)
+
+
+def stochastic_chain(
+    mdp: MDP, policy: Float64[np.ndarray, " pairs"], pair_rewards: Float64[np.ndarray, " pairs"]
+) -> Chain:
+    """The chain of a policy over pairs with these rewards (0 log 0 = 0 is the caller's business)."""
+    weights = sp.csr_array((policy, np.arange(mdp.n_pairs), mdp.offsets), shape=(mdp.n_states, mdp.n_pairs))
+    matrix = sp.csr_array(weights @ mdp.transitions)
+    return Chain(
+        indptr=matrix.indptr.astype(np.int64),
+        successors=matrix.indices.astype(np.int32),
+        probabilities=matrix.data,
+        rewards=np.asarray(weights @ pair_rewards),
+        gamma=mdp.gamma,
+    )

@@ -1,0 +1,127 @@
+"""The three iterative methods. Each alternates backups with some evaluation of the greedy policy.
+
+value_iteration           no evaluation: v <- T v.
+modified_policy_iteration a few cheap sweeps under the greedy policy between backups.
+policy_iteration          the greedy policy is evaluated exactly (small MDPs) or to rounding.
+
+All stop on the certificate of `policycliff.values.certificates`, never on a step size: at the tolerance, at the
+rounding floor, or at the iteration limit. Without terminal states the midpoint of the certified interval is added to
+v after each backup; that removes the slow constant mode, so the work depends on how fast the chain mixes and not on
+1 / (1 - gamma). With terminal states a constant is not a mode, and nothing is added.
+
+Sources: Puterman (1994), chapter 6; Puterman and Shin (1978).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from policycliff.values.certificates import Certificate, certify
+from policycliff.values.chain import DIRECT_LIMIT, Chain, deterministic_chain, stochastic_chain
+from policycliff.values.kernels import soft_weights
+from policycliff.values.operator import Backup, BellmanOperator
+from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
+
+# Sweeps under one policy between two backups: until the range of the change has shrunk to this share.
+EVALUATION_SHARE = 3e-3
+EVALUATION_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last backup with its certificate."""
+
+    backup: Backup
+    certificate: Certificate
+    iterations: int
+    status: str
+
+
+@dataclass(slots=True)
+class Monitor:
+    """Decides when to stop; remembers the best bound so far."""
+
+    tolerance: float
+    limit: int
+    patience: int
+    best: float = np.inf
+    stalled: int = 0
+
+    def status(self, certificate: Certificate, iterations: int) -> str | None:
+        """The final status, or None to go on."""
+        if certificate.bound <= self.tolerance:
+            return CONVERGED
+        if certificate.bound <= 1.25 * certificate.floor:
+            return ROUNDING_FLOOR
+        self.stalled = 0 if certificate.bound < self.best else self.stalled + 1
+        self.best = min(self.best, certificate.bound)
+        if self.stalled >= self.patience:
+            return ROUNDING_FLOOR
+        return ITERATION_LIMIT if iterations >= self.limit else None
+
+
+def value_iteration(operator: BellmanOperator, tolerance: float, limit: int) -> Outcome:
+    """Backups v <- T v until the certificate holds."""
+    return _iterate(operator, tolerance, limit, evaluation="none")
+
+
+def modified_policy_iteration(operator: BellmanOperator, tolerance: float, limit: int) -> Outcome:
+    """Backups with cheap sweeps under the greedy policy in between."""
+    return _iterate(operator, tolerance, limit, evaluation="sweeps")
+
+
+def policy_iteration(operator: BellmanOperator, tolerance: float, limit: int) -> Outcome:
+    """Backups with a full evaluation of the greedy policy in between."""
+    return _iterate(operator, tolerance, limit, evaluation="full")
+
+
+def _iterate(operator: BellmanOperator, tolerance: float, limit: int, *, evaluation: str) -> Outcome:
+    """The loop that the methods share."""
+    mdp = operator.mdp
+    monitor = Monitor(tolerance=tolerance, limit=limit, patience=1000 if evaluation == "none" else 50)
+    q = np.empty(mdp.n_pairs)
+    backup = operator.start()
+    iterations = 1
+    while True:
+        certificate = certify(operator, backup)
+        status = monitor.status(certificate, iterations)
+        if status is not None:
+            return Outcome(backup, certificate, iterations, status)
+        v, spare = backup.values, backup.v
+        if evaluation != "none":
+            v, spare = _evaluate(operator, backup, certificate, tolerance, evaluation=evaluation)
+        elif not mdp.terminal.any() and np.isfinite(certificate.shift):
+            v += certificate.shift
+        backup = operator.apply(v, out=spare, q=q)
+        iterations += 1
+
+
+def _evaluate(
+    operator: BellmanOperator, backup: Backup, certificate: Certificate, tolerance: float, *, evaluation: str
+) -> tuple[Float64[np.ndarray, " states"], Float64[np.ndarray, " states"]]:
+    """Values of the greedy policy of a backup, nearly or fully; also the spare array."""
+    chain = greedy_chain(operator, backup)
+    v, spare = backup.values, backup.v
+    if evaluation == "full" and v.size <= DIRECT_LIMIT:
+        return chain.solve(), spare
+    if not operator.mdp.terminal.any() and np.isfinite(certificate.shift):
+        v += certificate.shift
+    target = 0.25 * max(tolerance, certificate.floor) / max(operator.amplification, 1.0)
+    if evaluation == "full":
+        return chain.sweep(v, spare, span=target, limit=1_000_000)
+    span = max(EVALUATION_SHARE * (backup.high - backup.low), target)
+    return chain.sweep(v, spare, span=span, limit=EVALUATION_LIMIT)
+
+
+def greedy_chain(operator: BellmanOperator, backup: Backup) -> Chain:
+    """The chain of the greedy (or soft) policy of a backup."""
+    mdp = operator.mdp
+    if backup.best is not None:
+        return deterministic_chain(mdp, backup.best)
+    policy = np.empty(mdp.n_pairs)
+    soft_weights(mdp.offsets, backup.q, operator.base, operator.temperature, policy)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(policy > 0.0, policy * np.log(policy / operator.base), 0.0)
+    bonus = np.divide(relative, policy, out=np.zeros_like(policy), where=policy > 0.0)
+    return stochastic_chain(mdp, policy, mdp.rewards - operator.temperature * bonus)

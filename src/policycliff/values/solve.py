@@ -1,0 +1,99 @@
+"""`solve`: the map R -> Q* (Proposition 2.4 says it is Lipschitz), with a proven error bound.
+
+Method "auto" is one backward pass where the MDP is acyclic or gamma is 0, and modified policy iteration elsewhere.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from policycliff.mdp.compilation import frozen
+from policycliff.mdp.messages import fail
+from policycliff.mdp.model import MDP
+from policycliff.values.backward import backward
+from policycliff.values.iteration import Outcome, modified_policy_iteration, policy_iteration, value_iteration
+from policycliff.values.kernels import shift_and_choose, soft_value_all, soft_weights
+from policycliff.values.operator import BellmanOperator, make_operator
+from policycliff.values.regularizers import Regularizer
+from policycliff.values.solution import Solution
+
+Method = Callable[[BellmanOperator, float, int], Outcome]
+METHODS: dict[str, Method] = {
+    "value_iteration": value_iteration,
+    "policy_iteration": policy_iteration,
+    "modified_policy_iteration": modified_policy_iteration,
+    "backward": backward,
+}
+
+
+def solve(
+    mdp: MDP,
+    *,
+    method: str = "auto",
+    tolerance: float = 1e-10,
+    regularizer: Regularizer | None = None,
+    max_iterations: int = 1_000_000,
+) -> Solution:
+    """Optimal values, Q-values and a policy of an MDP.
+
+    Args:
+        mdp: the MDP.
+        method: "auto", "value_iteration", "policy_iteration", "modified_policy_iteration" or "backward" (acyclic).
+        tolerance: sup-norm error of the Q-values to reach, in units of reward; at least 0.
+        regularizer: None, `Entropy(temperature)` or `KL(temperature, reference_policy)`; then the maximum is a soft one
+            and the policy the soft policy (Prop 4.7, section 3.4).
+        max_iterations: sweeps over all pairs after which to give up.
+
+    Returns:
+        A `Solution`. Its `error_bound` is proven, rounding included; where double precision cannot reach the tolerance
+        its `status` is "rounding_floor" and the bound says what was reached.
+
+    Raises:
+        InvalidInputError: unknown method, negative tolerance, or method "backward" for an MDP with a cycle.
+
+    Example:
+        >>> import numpy as np
+        >>> from policycliff import MDP, solve
+        >>> mdp = MDP.from_arrays(np.ones((1, 2, 1)), [[1.0, 0.5]], 0.9)
+        >>> solve(mdp).q_values.round(6)
+        array([10. ,  9.5])
+    """
+    if method != "auto" and method not in METHODS:
+        raise fail(got=f"method {method!r}", expected=f"'auto' or one of {sorted(METHODS)}", remedy="Check it.")
+    if not tolerance >= 0.0:
+        raise fail(got=f"tolerance = {tolerance!r}", expected="a number of at least 0", remedy="Try 1e-8.")
+    operator = make_operator(mdp, regularizer)
+    name = method if method != "auto" else choose_method(mdp)
+    outcome = METHODS[name](operator, float(tolerance), max_iterations)
+    return _finish(operator, outcome, name, tolerance=float(tolerance), regularizer=regularizer)
+
+
+def choose_method(mdp: MDP) -> str:
+    """What "auto" means for this MDP."""
+    return "backward" if mdp.is_acyclic or mdp.gamma == 0.0 else "modified_policy_iteration"
+
+
+def _finish(
+    operator: BellmanOperator, outcome: Outcome, name: str, *, tolerance: float, regularizer: Regularizer | None
+) -> Solution:
+    """Centre the Q-values in their certified interval, read off values and policy, and freeze them."""
+    mdp = operator.mdp
+    q = outcome.backup.q if outcome.backup.q.flags.writeable else outcome.backup.q.copy()
+    values, policy = np.empty(mdp.n_states), np.empty(mdp.n_pairs)
+    shift = outcome.certificate.shift if np.isfinite(outcome.certificate.bound) else 0.0
+    shift_and_choose(mdp.offsets, q, mdp.terminal, shift, values, policy)
+    if regularizer is not None:
+        soft_value_all(mdp.offsets, q, operator.base, operator.temperature, values)
+        soft_weights(mdp.offsets, q, operator.base, operator.temperature, policy)
+    return Solution(
+        mdp=mdp,
+        values=frozen(values),
+        q_values=frozen(q),
+        policy=frozen(policy),
+        error_bound=float(outcome.certificate.bound),
+        tolerance=tolerance,
+        iterations=outcome.iterations,
+        method=name,
+        status=outcome.status,
+        regularizer=regularizer,
+    )
