@@ -90,6 +90,13 @@ def exit_codes() -> Iterator[list[Path]]:
         raise typer.Exit(INTERRUPTED) from None
 
 
+class _PatientConsole(Console):
+    """A console that leaves a closed output to `unbroken_output`; Rich would end the process with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 @contextmanager
 def unbroken_output() -> Iterator[None]:
     """Let a reader such as `head` close the standard output early: files and exit code stay as they would be."""
@@ -139,7 +146,7 @@ def _print_recognition(paths: list[Path], settings: AuditSettings, outputs: Outp
     if outputs.json_to_stdout():
         typer.echo(json_text(found), nl=False)
         return
-    print_recognition(found, Console())
+    print_recognition(found, _PatientConsole())
     if outputs.files():
         typer.echo("Dry run: nothing was written.")
 
@@ -188,7 +195,7 @@ def _print(result: dict[str, Any], outputs: Outputs, *, quiet: bool) -> None:
         return
     from policycliff.report.terminal import print_audit  # noqa: PLC0415 - only where something is printed
 
-    print_audit(result, Console())
+    print_audit(result, _PatientConsole())
     for option, path in outputs.files().items():
         typer.echo(f"{_WRITTEN[option]}: {path}")
 
