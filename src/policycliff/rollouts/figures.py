@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.degeneracy import Aspect, consequences, degeneracy
+from policycliff.rollouts.flips import flips, rerun_check
 from policycliff.rollouts.group_size import group_size_curve
-from policycliff.rollouts.noise import Noise, flips, rerun_check
+from policycliff.rollouts.noise import Noise
 from policycliff.rollouts.normalisation import gain_figures
 from policycliff.rollouts.radius import distance_to_cliff
 from policycliff.rollouts.scores import Reward, Scored, Scorer

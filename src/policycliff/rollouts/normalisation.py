@@ -43,15 +43,17 @@ def main_reward_name(settings: AuditSettings, weights: dict[str, float]) -> str:
 def phantom_advantages(scored: Scored, main: Reward, *, max_reward: float | None) -> Bool[np.ndarray, " prompts"]:
     """Prompts that all fail the main reward alike while the effective reward still ranks them.
 
-    "Fail" means below `max_reward` where it is known, else at the least value that the main reward takes anywhere.
+    "Fail" means below `max_reward` where it is known, else at the least value that the main reward takes anywhere (and
+    nowhere, if it takes only one value).
     """
     layout = scored.layout
     scores = main.scores[layout.rows]
     known = np.where(np.isnan(scores), np.inf, scores)
     high = segment_max(known, layout.row_offsets)
     low = segment_min(known, layout.row_offsets)
-    worst = float(np.nanmin(main.scores))
-    fails = high < max_reward if max_reward is not None else high == worst
+    seen = main.scores[main.usable]
+    worst, greatest = float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
+    fails = high < max_reward if max_reward is not None else (high == worst) & (worst < greatest)
     return (high == low) & fails & ~scored.zero_spread
 
 

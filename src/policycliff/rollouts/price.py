@@ -84,6 +84,7 @@ def truth_figures(scorer: Scorer, reward: Reward, truth: Reward) -> dict[str, An
         "column": truth.name,
         "trained_on": reward.name,
         "prompts": layout.n_prompts,
+        "observed_range": list(limits),
         "all": _stratum(scored, price, np.ones(layout.n_prompts, dtype=bool), limits),
         "with_spread": _stratum(scored, price, ~flat, limits),
         "zero_spread": _stratum(scored, price, flat, limits),

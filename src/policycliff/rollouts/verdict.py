@@ -81,7 +81,7 @@ def _price(result: dict[str, Any]) -> Iterator[Finding]:
         return
     name = truth["column"]
     low, high = spread["worst_truth"]["value"], spread["best_truth"]["value"]
-    span = max(truth["all"]["largest_truth"]["value"], 1e-300)
+    span = (truth["observed_range"][1] - truth["observed_range"][0]) or 1.0
     yield _finding(
         "Prop 3.1",
         _severity(spread["exposure"]["value"] / span),

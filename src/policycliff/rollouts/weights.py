@@ -53,14 +53,14 @@ def walls(scored: Scored, part: Float64[np.ndarray, " rows"]) -> Walls:
     slope = segment_mean(part, layout.draw_offsets)
     steepest = segment_max(np.where(scored.best, slope, -np.inf), offsets)
     flattest = segment_min(np.where(scored.best, slope, np.inf), offsets)
-    # Slopes are means over draws: they differ where they differ by more than the rounding of a mean.
-    rounding = UNIT_ROUNDOFF * (layout.group_sizes + 4) * segment_max(np.abs(slope), offsets)
-    on_wall = steepest - flattest > 2.0 * rounding
+    # Slopes are rounded products and means: lines that differ by less than that rounding are parallel.
+    parallel = 2.0 * UNIT_ROUNDOFF * (layout.group_sizes + 4) * segment_max(np.abs(slope), offsets)
+    on_wall = steepest - flattest > parallel
     gap = scored.best_value[where] - scored.values
     rising, falling = slope - steepest[where], slope - flattest[where]
     rival = ~scored.best
-    above = _nearest(gap, rising, rival & (rising > 0))
-    below = _nearest(gap, -falling, rival & (falling < 0))
+    above = _nearest(gap, rising, rival & (rising > parallel[where]))
+    below = _nearest(gap, -falling, rival & (falling < -parallel[where]))
     up, down = segment_min(above, offsets), segment_min(below, offsets)
     return Walls(np.where(on_wall, 1.0, 1.0 - down), np.where(on_wall, 1.0, 1.0 + up), on_wall)
 

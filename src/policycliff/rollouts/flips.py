@@ -1,0 +1,140 @@
+"""Flip probability: how often another scoring of the same completions would leave today's best set.
+
+It is the probability that, were every completion scored again, no best behaviour of today would still be best,
+simulated over all competitors. With a given or estimated sigma, a Gaussian error is added to today's scores, as if they
+were the true ones. Where second scores exist, each completion gets the residual (second minus first) of a random pair
+with a like first score: that keeps the ends of the scale, and the regression of lucky winners to the mean (it takes the
+completions of a prompt as independent given their first scores). The prediction is then set beside the flips that the
+second scores show.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from policycliff.rollouts.intervals import mean_over, share
+from policycliff.rollouts.layout import Layout
+from policycliff.rollouts.noise import Noise, RerunPairs
+from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward
+from policycliff.rollouts.segments import segment_max
+from policycliff.rollouts.table import RolloutTable
+
+_FEWEST_DRAWS, _MOST_DRAWS, _PROMPT_DRAWS = 32, 1000, 4_000_000
+_BLOCK_VALUES = 2_000_000
+_LIKE_PAIRS = 30
+"""Pairs of nearest first score among which a residual is drawn (all pairs of the very same score, if they are more)."""
+
+
+def flip_probability(scored: Scored, noise: Noise, *, seed: int) -> tuple[Float64[np.ndarray, " prompts"], int]:
+    """Probability, prompt by prompt, that a new score leaves today's best set altogether; and the draws it rests on.
+
+    A prompt in which every behaviour is tied cannot leave its best set: 0.
+    """
+    layout = scored.layout
+    probability = np.zeros(layout.n_prompts)
+    # Many prompts average out what few draws leave open in each.
+    draws = int(np.clip(_PROMPT_DRAWS // max(layout.n_prompts, 1), _FEWEST_DRAWS, _MOST_DRAWS))
+    if noise.sigma == 0.0 and noise.pairs is None:
+        return probability, draws
+    open_prompts = np.flatnonzero(np.isfinite(scored.next_value))
+    rng = np.random.default_rng(seed)
+    for block in _blocks(open_prompts, layout, draws):
+        probability[block] = _simulate(scored, noise, block, draws, rng)
+    return probability, draws
+
+
+def flips(scored: Scored, noise: Noise, *, seed: int) -> dict[str, Any]:
+    """Mean flip probability, over all prompts and over those with a unique best behaviour."""
+    if noise.sigma is None:
+        return {"flip_probability_mean": None, "unique_loses_probability_mean": None}
+    probability, draws = flip_probability(scored, noise, seed=seed)
+    prompts, unique = scored.layout.prompts, scored.is_unique
+    return {
+        "flip_probability_mean": mean_over(prompts, probability, lowest=0.0, highest=1.0),
+        "unique_loses_probability_mean": mean_over(prompts[unique], probability[unique], lowest=0.0, highest=1.0),
+        "noise_draws": draws,
+    }
+
+
+def rerun_check(
+    table: RolloutTable, scorer: Scorer, reward: Reward, noise: Noise, *, seed: int
+) -> dict[str, Any] | None:
+    """Predicted against observed flips, on the completions that have a second score."""
+    if reward.name not in table.reruns or noise.pairs is None:
+        return None
+    second = column_reward(table.reruns[reward.name].name, table.reruns[reward.name].scores)
+    first, again = scorer(reward, second), scorer(second, reward)
+    layout = first.layout
+    if layout.n_prompts == 0:
+        return None
+    kept = segment_max(first.best & again.best, layout.behaviour_offsets)
+    predicted, _ = flip_probability(first, noise, seed=seed)
+    return {
+        "column": second.name,
+        "prompts": layout.n_prompts,
+        "observed_flip_share": share(~kept),
+        "predicted_flip_probability_mean": mean_over(layout.prompts, predicted, lowest=0.0, highest=1.0),
+        "observed_unique_loses_share": share(~kept[first.is_unique]),
+    }
+
+
+def _blocks(prompts: np.ndarray, layout: Layout, draws: int) -> list[np.ndarray]:
+    """Consecutive prompts, few enough that draws x rows stays small."""
+    rows = np.cumsum(layout.group_sizes[prompts])
+    return [block for block in np.split(prompts, _cuts(rows, max(1, _BLOCK_VALUES // draws))) if len(block)]
+
+
+def _cuts(cumulative: np.ndarray, size: int) -> np.ndarray:
+    if len(cumulative) == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.searchsorted(cumulative, np.arange(size, int(cumulative[-1]) + 1, size))
+
+
+def _simulate(
+    scored: Scored, noise: Noise, block: np.ndarray, draws: int, rng: np.random.Generator
+) -> Float64[np.ndarray, " block"]:
+    """Share of draws in which the greatest noisy value lies outside today's best set."""
+    layout = scored.layout
+    behaviours, starts = _members(layout.behaviour_offsets, block)
+    best = scored.best[behaviours]
+    noisy = scored.values[behaviours] + _errors(scored, noise, behaviours, draws, rng)
+    inside = np.maximum.reduceat(np.where(best, noisy, -np.inf), starts, axis=1)
+    outside = np.maximum.reduceat(np.where(best, -np.inf, noisy), starts, axis=1)
+    # Residuals of a coarse score tie often; a tie keeps the best set, for some best behaviour still is best.
+    return (outside > inside).mean(axis=0)
+
+
+def _errors(
+    scored: Scored, noise: Noise, behaviours: Int64[np.ndarray, " members"], draws: int, rng: np.random.Generator
+) -> Float64[np.ndarray, "draws members"]:
+    """Errors of the behaviours' mean scores: an error of its own for every completion."""
+    completions = scored.layout.draws[behaviours]
+    if noise.pairs is None:
+        return rng.standard_normal((draws, len(behaviours))) * ((noise.sigma or 0.0) / np.sqrt(completions))
+    rows, starts = _members(scored.layout.draw_offsets, behaviours)
+    low, high = _like_pairs(noise.pairs, scored.scores[rows])
+    drawn = noise.pairs.residuals[rng.integers(low, high, size=(draws, len(rows)))]
+    return np.add.reduceat(drawn, starts, axis=1) / completions
+
+
+def _like_pairs(
+    pairs: RerunPairs, scores: Float64[np.ndarray, " rows"]
+) -> tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " rows"]]:
+    """Range of pairs whose first score is like each score: those of equal score, widened to `_LIKE_PAIRS` at least."""
+    total = len(pairs.first)
+    low = np.searchsorted(pairs.first, scores, side="left")
+    high = np.searchsorted(pairs.first, scores, side="right")
+    lacking = np.maximum(min(_LIKE_PAIRS, total) - (high - low), 0)
+    low = np.maximum(low - lacking // 2, 0)
+    high = np.minimum(np.maximum(high + (lacking + 1) // 2, low + min(_LIKE_PAIRS, total)), total)
+    return np.minimum(low, np.maximum(high - min(_LIKE_PAIRS, total), 0)), high
+
+
+def _members(
+    offsets: Int64[np.ndarray, " segments_plus_1"], chosen: Int64[np.ndarray, " chosen"]
+) -> tuple[Int64[np.ndarray, " members"], Int64[np.ndarray, " chosen"]]:
+    """Positions of the members of the chosen segments, one after another, and where each segment starts among them."""
+    sizes = np.diff(offsets)[chosen]
+    starts = np.cumsum(sizes) - sizes
+    return np.repeat(offsets[chosen] - starts, sizes) + np.arange(int(sizes.sum())), starts
