@@ -74,6 +74,15 @@ def details(summary: str, *children: Child) -> Html:
     return tag("details", tag("summary", summary), *children)
 
 
+def escape(text: str) -> Html:
+    """Text as markup.
+
+    >>> escape("a < b")
+    'a &lt; b'
+    """
+    return Html(html.escape(visible(text)))
+
+
 def paragraph(*children: Child) -> Html:
     """A paragraph."""
     return tag("p", *children)
@@ -92,5 +101,5 @@ def _rendered(child: Child) -> str:
     if isinstance(child, Html):
         return child
     if isinstance(child, str):
-        return html.escape(visible(child))
+        return escape(child)
     return "".join(_rendered(item) for item in child)

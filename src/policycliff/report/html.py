@@ -8,6 +8,7 @@ could neither run nor call home. Cost: linear in what is shown, which does not g
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
@@ -15,13 +16,31 @@ from plotly.offline import get_plotlyjs
 
 from policycliff.report.elements import Html, tag
 from policycliff.report.plots.layout import Plot
+from policycliff.report.sections.advice import advice_section
+from policycliff.report.sections.cliff import cliff_section
+from policycliff.report.sections.limits import limits_section
+from policycliff.report.sections.normalisation import normalisation_section
+from policycliff.report.sections.pairs import pairs_section
+from policycliff.report.sections.price import price_section
+from policycliff.report.sections.prompts import prompts_section
 from policycliff.report.sections.section import Section
 from policycliff.report.sections.ties import ties_section
 from policycliff.report.sections.verdict import verdict_section
+from policycliff.report.sections.weights import weights_section
 from policycliff.report.summary import Result, counts_line, left_out, recognised_columns, reward_formula, title
 from policycliff.report.text import one_line
 
-_SECTIONS = (verdict_section, ties_section)
+_SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
+    verdict_section,
+    ties_section,
+    cliff_section,
+    pairs_section,
+    weights_section,
+    price_section,
+    normalisation_section,
+    advice_section,
+    prompts_section,
+)
 
 
 def render_html(result: Result) -> str:
@@ -33,7 +52,7 @@ def render_html(result: Result) -> str:
     Returns:
         The whole page as text, to be written as UTF-8. The same result gives the same text.
     """
-    sections = [section for make in _SECTIONS if (section := make(result)) is not None]
+    sections = _sections(result)
     plots = {name: plot for section in sections for name, plot in section.plots.items()}
     body = tag(
         "body",
@@ -46,6 +65,12 @@ def render_html(result: Result) -> str:
         tag("script", _starter()),
     )
     return f'<!DOCTYPE html>\n<html lang="en">{_head(result)}{body}</html>\n'
+
+
+def _sections(result: Result) -> list[Section]:
+    sections = [section for make in _SECTIONS if (section := make(result)) is not None]
+    named = [*(section.statement for section in sections), *(item["statement"] for item in result["verdict"])]
+    return [*sections, limits_section(result, named)]
 
 
 def _head(result: Result) -> Html:

@@ -5,10 +5,11 @@ Labels that stem from the data go through `plot_label`; axes of names are numeri
 a column called "2024-01-01" for a date and join columns whose shortened names are equal.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.report.format import mean_text, share_text
+from policycliff.report.format import mean_text, number, share_text
 from policycliff.report.text import plot_label
 
 Plot = dict[str, Any]
@@ -20,7 +21,11 @@ PURPLE, SKY, GREY = "#a86fb0", "#7fb8e0", "#9aa3ad"
 SERIES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, "#6b6ecf", "#b8a13c", "#5f8f4e", "#c46a8c", "#7d6b5d")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
+LEGEND = {"orientation": "h", "xref": "container", "x": 0.01, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
+"""Above the plot, over its whole width."""
+
 _BAR_HEIGHT = 34
+_ROUND = (1, 2, 5)
 
 
 def plot(traces: Sequence[Trace], *, height: int = 300, **layout: Any) -> Plot:
@@ -31,7 +36,7 @@ def plot(traces: Sequence[Trace], *, height: int = 300, **layout: Any) -> Plot:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif", "size": 13},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        "legend": LEGEND,
         "hoverlabel": {"font": {"size": 12}},
         "dragmode": False,
     }
@@ -49,6 +54,14 @@ def share_axis(title: str, **settings: Any) -> dict[str, Any]:
     return axis(title, **{"tickformat": ".0%", "range": [0, 1.02], **settings})
 
 
+def log_axis(title: str, low: float, high: float) -> dict[str, Any]:
+    """A logarithmic axis with ticks at 1, 2 and 5 times powers of ten (only the powers over three decades or more)."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = _ROUND if last - first <= 3 else (1,)
+    ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+    return axis(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])
+
+
 def name_axis(names: Sequence[str], *, limit: int = 28, **settings: Any) -> dict[str, Any]:
     """An axis of names from the data, at 0, 1, 2, ...; the first one on top."""
     base = {
@@ -60,11 +73,12 @@ def name_axis(names: Sequence[str], *, limit: int = 28, **settings: Any) -> dict
         "showgrid": False,
         "zeroline": False,
         "ticks": "",
+        "ticklabelstandoff": 6,
     }
     return base | settings
 
 
-def rows_height(rows: int, *, bars: int = 1, extra: int = 90) -> int:
+def rows_height(rows: int, *, bars: int = 1, extra: int = 110) -> int:
     """Height of a plot with this many rows of names, in pixels."""
     return extra + rows * max(_BAR_HEIGHT, 16 * bars + 8)
 
@@ -92,7 +106,7 @@ def hover_means(figures: Sequence[Figure]) -> list[str]:
     return [mean_text(figure) for figure in figures]
 
 
-def band(xs: Sequence[float], figures: Sequence[Figure], *, colour: str, name: str) -> list[Trace]:
+def band(xs: Sequence[float], figures: Sequence[Figure], *, colour: str, name: str, share: bool = False) -> list[Trace]:
     """A line with its 95 % band."""
     values = [figure["value"] for figure in figures]
     low, high = [figure["low"] for figure in figures], [figure["high"] for figure in figures]
@@ -115,7 +129,7 @@ def band(xs: Sequence[float], figures: Sequence[Figure], *, colour: str, name: s
         "mode": "lines+markers",
         "line": {"color": colour, "width": 2},
         "marker": {"size": 5, "color": colour},
-        "text": hover_means(figures),
+        "text": hover_shares(figures) if share else hover_means(figures),
         "hovertemplate": f"{name}, %{{x}}: %{{text}}<extra></extra>",
     }
     return [area, line]

@@ -8,6 +8,7 @@ from policycliff.report.format import number
 from policycliff.report.plots.layout import (
     BLUE,
     GREY,
+    LEGEND,
     ORANGE,
     RED,
     SKY,
@@ -44,7 +45,7 @@ def tie_bars(rewards: Mapping[str, Mapping[str, Any]]) -> Plot:
         bargap=0.35,
         xaxis=share_axis("share of prompts"),
         yaxis=name_axis(names),
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        legend=LEGEND | {"traceorder": "normal"},
     )
 
 

@@ -42,9 +42,12 @@ def statement_mark(statement: str) -> Html | None:
     return tag("abbr", statement, title=explanation(statement) or None, class_="statement")
 
 
-def plot_box(name: str, caption: str, *, label: str, height: int) -> Html:
-    """Where a plot goes: the caption above it, and a label for those who cannot see it."""
-    box = tag("div", id=f"plot-{name}", class_="plot", role="img", aria_label=label, style=f"min-height:{height}px")
+def plot_box(name: str, caption: str, plot: Plot | None, *, label: str) -> Html | None:
+    """Where a plot goes, its caption above; `label` is for those who cannot see it. Nothing for no plot."""
+    if plot is None:
+        return None
+    style = f"min-height:{plot['layout']['height']}px"
+    box = tag("div", id=f"plot-{name}", class_="plot", role="img", aria_label=label, style=style)
     return tag("figure", tag("figcaption", caption), box)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from policycliff.report.cells import mean_cell, name_cell, share_cell
 from policycliff.report.elements import Html, join, paragraph, table
 from policycliff.report.format import count, mean_text, percent, share_text
 from policycliff.report.plots.ties import difficulty, tie_bars, tied_sizes
@@ -26,22 +27,13 @@ _HEAD = (
 def ties_section(result: Result) -> Section:
     """Stacked shares, sizes of ties, difficulty, and the table with every interval."""
     rewards, main = shown_rewards(result), main_figures(result)
-    bars = tie_bars(rewards)
-    plots = {
-        "ties": bars,
-        "tied-sizes": tied_sizes(main["tied_size_histogram"]),
-        "difficulty": difficulty(main["difficulty"]),
-    }
+    sizes, hard = tied_sizes(main["tied_size_histogram"]), difficulty(main["difficulty"])
+    plots = {"ties": tie_bars(rewards), "tied-sizes": sizes, "difficulty": hard}
     body = join(
-        plot_box(
-            "ties",
-            "Prompts by what their best completions are",
-            label=_bars_label(rewards),
-            height=bars["layout"]["height"],
-        ),
+        plot_box("ties", "Prompts by what their best completions are", plots["ties"], label=_bars_label(rewards)),
         beside(
-            plot_box("tied-sizes", "Size of the best set (effective reward)", label=_sizes_label(main), height=300),
-            plot_box("difficulty", "How hard the prompts are", label="Histogram of mean reward", height=300),
+            plot_box("tied-sizes", "Size of the best set (effective reward)", sizes, label=_sizes_label(main)),
+            plot_box("difficulty", "How hard the prompts are", hard, label="Histogram of mean reward"),
         ),
         table(_HEAD, [_row(name, figures) for name, figures in rewards.items()], label="Ties by reward"),
         _columns_that_differ(main),
@@ -55,25 +47,25 @@ def ties_section(result: Result) -> Section:
 
 def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
     if not figures["prompts"]:
-        return [one_line(name), "0", *[figures["note"]] * 1, *[""] * 6]
+        return [name_cell(name), "0", *[figures["note"]], *[""] * 6]
     return [
-        one_line(name),
+        name_cell(name),
         count(figures["prompts"]),
-        share_text(figures["tied_share"]),
-        share_text(figures["tied_within_noise_share"], unknown="noise unknown"),
-        share_text(figures["consequential_share"], unknown="nothing to differ in"),
-        mean_text(figures["tied_size_mean"], unknown="no ties"),
-        share_text(figures["zero_spread_share"]),
+        share_cell(figures["tied_share"]),
+        share_cell(figures["tied_within_noise_share"], unknown="noise unknown"),
+        share_cell(figures["consequential_share"], unknown="nothing to differ in"),
+        mean_cell(figures["tied_size_mean"], unknown="no ties"),
+        share_cell(figures["zero_spread_share"]),
         _solved(figures),
-        share_text(figures["uniform_jump_mean"]),
+        share_cell(figures["uniform_jump_mean"]),
     ]
 
 
-def _solved(figures: Mapping[str, Any]) -> str:
+def _solved(figures: Mapping[str, Any]) -> str | Html:
     if "zero_spread_solved_share" not in figures:
         return "greatest reward not given"
     solved, unsolved = (figures[f"zero_spread_{kind}_share"] for kind in ("solved", "unsolved"))
-    return f"{share_text(solved)} / {share_text(unsolved)}"
+    return join(share_cell(solved), " / ", share_cell(unsolved))
 
 
 def _columns_that_differ(main: Mapping[str, Any]) -> Html | None:

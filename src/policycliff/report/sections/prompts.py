@@ -1,0 +1,107 @@
+"""Prompts to look at first, their competing completions side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from policycliff.report.elements import Html, details, join, paragraph, tag
+from policycliff.report.format import number, quantity
+from policycliff.report.sections.section import Section
+from policycliff.report.summary import Result
+from policycliff.report.text import one_line, short
+
+Completion = Mapping[str, Any]
+
+
+def prompts_section(result: Result) -> Section | None:
+    """One block a prompt; None where there is nothing to look at."""
+    prompts = result["prompts_to_look_at"]
+    if not prompts:
+        return None
+    truth = result["settings"]["columns"]["truth"]["column"]
+    body = join(_prompt(prompt, position, truth) for position, prompt in enumerate(prompts, start=1))
+    meaning = (
+        "Boundary prompts: consequential ties first, those that leave most to chance leading, then the smallest "
+        "winning margins. Read the texts and judge whether the reward should tell them apart. Marked scores differ."
+    )
+    return Section("prompts", "Prompts to look at first", meaning, "Prop 2.9, Result 1", body)
+
+
+def _prompt(prompt: Mapping[str, Any], position: int, truth: str | None) -> Html:
+    completions = prompt["competing"]
+    differing = differing_scores(completions)
+    return tag(
+        "article",
+        tag("h3", f"{position}. ", short(prompt["prompt"], 90)),
+        paragraph(_why(prompt)),
+        _prompt_text(prompt["prompt_text"]),
+        tag(
+            "div",
+            [_completion(item, differing, truth) for item in completions],
+            class_=f"completions of-{len(completions)}",
+        ),
+        class_="prompt",
+    )
+
+
+def differing_scores(completions: Sequence[Completion]) -> set[str]:
+    """Names of the scores that are not the same in all completions.
+
+    >>> sorted(differing_scores([{"effective": 1.0, "scores": {"a": 1.0}}, {"effective": 1.0, "scores": {"a": 0.0}}]))
+    ['a']
+    """
+    rows = [_scores(completion) for completion in completions]
+    names = {name for row in rows for name in row}
+    return {name for name in names if len({row.get(name) for row in rows}) > 1}
+
+
+def _scores(completion: Completion) -> dict[str, float | None]:
+    return {"effective": completion["effective"], **completion["scores"]}
+
+
+def _why(prompt: Mapping[str, Any]) -> str:
+    parts = [prompt["reason"]]
+    if prompt["tied_size"] > 1:
+        parts.append(f"{prompt['tied_size']} of {prompt['behaviours']} behaviours share the best reward")
+    else:
+        parts.append(f"radius {number(prompt['radius'])}, {quantity('behaviour', prompt['behaviours'])}")
+    parts.append(quantity("completion", prompt["completions"]))
+    if prompt["differs_in"]:
+        parts.append("the tied ones differ in " + ", ".join(one_line(name) for name in prompt["differs_in"]))
+    if prompt["step"] is not None:
+        parts.append(f"step {one_line(str(prompt['step']))}")
+    hidden = prompt["tied_size"] - len(prompt["competing"])
+    if prompt["tied_size"] > 1 and hidden > 0:
+        parts.append(f"{quantity('tied behaviour', hidden)} not shown")
+    return "; ".join(parts) + "."
+
+
+def _prompt_text(text: str | None) -> Html | None:
+    if not text:
+        return None
+    return details(f"Prompt: {one_line(text, 100)}", tag("pre", text, class_="text", tabindex="0"))
+
+
+def _completion(completion: Completion, differing: set[str], truth: str | None) -> Html:
+    facts = [
+        "best" if completion["is_best"] else "runner-up",
+        None if completion["source"] is None else one_line(completion["source"]),
+        None if completion["draws"] == 1 else f"drawn {completion['draws']} times",
+        None if completion["behaviour"] is None else f"behaviour {short(completion['behaviour'], 60)}",
+        f"row {completion['row']}",
+    ]
+    scores = [_score(name, value, differing, truth) for name, value in _scores(completion).items()]
+    text = completion["text"]
+    return tag(
+        "div",
+        tag("p", " · ".join(fact for fact in facts if fact), class_="facts"),
+        tag("p", "no text", class_="facts") if text is None else tag("pre", text, class_="text", tabindex="0"),
+        tag("dl", scores),
+        class_="completion best" if completion["is_best"] else "completion",
+    )
+
+
+def _score(name: str, value: float | None, differing: set[str], truth: str | None) -> Html:
+    label = f"{one_line(name)} (truth)" if name == truth else one_line(name)
+    shown = "missing" if value is None else number(value)
+    inner = tag("mark", shown) if name in differing else shown
+    return tag("div", tag("dt", label), tag("dd", inner))

@@ -1,0 +1,59 @@
+"""The map under other weights (Lemma 4.2, Prop 4.6): walls of each weight."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policycliff.report.cells import name_cell, share_cell
+from policycliff.report.elements import join, table
+from policycliff.report.format import number
+from policycliff.report.plots.weights import wall_curves
+from policycliff.report.sections.section import Section, plot_box
+from policycliff.report.summary import Result
+from policycliff.report.text import one_line
+
+
+def weights_section(result: Result) -> Section | None:
+    """Curves and walls of the weights; None where a single weight leaves nothing to choose."""
+    weights = result["weights"]
+    if len(weights) < 2:
+        return None
+    plots = {"walls": wall_curves(weights)}
+    reaches = [f"within {100 * item['factor']:g} %" for item in weights[0]["within"]]
+    head = ["weight", "now", "on a wall now", *reaches, "never crosses", "median wall below", "median wall above"]
+    names = ", ".join(one_line(weight["name"]) for weight in weights)
+    body = join(
+        plot_box(
+            "walls",
+            "Prompts whose best behaviours change when one weight is multiplied",
+            plots["walls"],
+            label=f"Curves of the share of prompts whose best set changes, against the factor on {names}",
+        ),
+        table(
+            head,
+            [_row(weight) for weight in weights],
+            label="Walls by weight",
+            caption="A wall is a factor at which the best set of a prompt changes; medians over the prompts that have "
+            "one on that side. On a wall: tied behaviours that the least change of this weight parts.",
+        ),
+    )
+    meaning = (
+        "Each weight is multiplied by a factor while the others stay; 1 is the weight in use, 0 drops the reward. Walls "
+        "are exact: between two of them the best behaviours do not change."
+    )
+    return Section("weights", "The map under other weights", meaning, "Lemma 4.2, Prop 4.6", body, plots)
+
+
+def _row(weight: Mapping[str, Any]) -> list[str]:
+    return [
+        name_cell(weight["name"]),
+        number(weight["weight"]),
+        share_cell(weight["on_wall_share"]),
+        *(share_cell(item["share"]) for item in weight["within"]),
+        share_cell(weight["never_crosses_share"]),
+        _median(weight["wall_below_quantiles"]),
+        _median(weight["wall_above_quantiles"]),
+    ]
+
+
+def _median(quantiles: Mapping[str, float] | None) -> str:
+    return "none" if quantiles is None else f"× {number(quantiles['p50'])}"
