@@ -131,7 +131,7 @@ def _no_signal(result: dict[str, Any]) -> Iterator[Finding]:
     if flat["count"] == 0:
         return
     solved = ""
-    if len(result["rewards"]) == 2 and "zero_spread_solved_share" in (only := _only_column(result)):
+    if _is_one_column(result) and "zero_spread_solved_share" in (only := _only_column(result)):
         solved = (
             f" ({_percent(only['zero_spread_solved_share'], short=True)} solved, "
             f"{_percent(only['zero_spread_unsolved_share'], short=True)} not)"
@@ -175,19 +175,22 @@ def _margins(result: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _noise(result: dict[str, Any]) -> Iterator[Finding]:
-    for name, figures in result["rewards"].items():
-        noise = figures["noise"]
-        if noise["sigma"] is None:
-            if name == EFFECTIVE and noise["origin"] == "not estimable":
-                text = (
-                    f"Scorer noise is not estimable: only {noise['samples']} completions were scored more than "
-                    "once. Give --noise, or a second score with --rerun."
-                )
-                yield _finding("Sec 6.2", "note", ("rewards.effective.noise.sigma", None), text)
-            continue
-        if (name != EFFECTIVE and len(result["rewards"]) == 2) or not figures.get("flip_probability_mean"):
-            continue
-        yield _noise_of_reward(name, figures)
+    main = result["rewards"][EFFECTIVE]["noise"]
+    if main["sigma"] is None and main["origin"] == "not estimable":
+        text = (
+            f"Scorer noise is not estimable: only {main['samples']} completions were scored more than once. Give --noise, "
+            "or a second score with --rerun."
+        )
+        yield _finding("Sec 6.2", "note", ("rewards.effective.noise.sigma", None), text)
+    known = {name: item for name, item in result["rewards"].items() if item["noise"]["sigma"] and "radius" in item}
+    noiseless = [name for name, item in known.items() if item["noise"]["sigma"]["value"] == 0.0]
+    if noiseless:
+        repeats = min(known[name]["noise"]["samples"] for name in noiseless)
+        text = f"No scorer noise was seen in {', '.join(noiseless)} (at least {repeats} repeated scores, all alike)."
+        yield _finding("Sec 6.2", "good", (f"rewards.{noiseless[0]}.noise.sigma", None), text)
+    for name, figures in known.items():
+        if name not in noiseless and (name != EFFECTIVE or not _is_one_column(result)):
+            yield _noise_of_reward(name, figures)
 
 
 def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
@@ -207,8 +210,7 @@ def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
             f" Among {check['prompts']} prompts with second scores {_percent(check['observed_flip_share'])} did "
             f"(predicted {_percent(check['predicted_flip_probability_mean'], short=True)})."
         )
-    severity = "good" if sigma == 0.0 else _severity(flip["value"])
-    return _finding("Sec 6.2", severity, (f"rewards.{name}.flip_probability_mean", flip), text)
+    return _finding("Sec 6.2", _severity(flip["value"]), (f"rewards.{name}.flip_probability_mean", flip), text)
 
 
 def _weights(result: dict[str, Any]) -> Iterator[Finding]:
@@ -284,8 +286,13 @@ def _limits(result: dict[str, Any]) -> Iterator[Finding]:
     )
 
 
+def _is_one_column(result: dict[str, Any]) -> bool:
+    """Whether the effective reward is a single column, so that its figures are that column's."""
+    return len(result["weights"]) == 1
+
+
 def _only_column(result: dict[str, Any]) -> dict[str, Any]:
-    return next(figures for name, figures in result["rewards"].items() if name != EFFECTIVE)
+    return result["rewards"][result["weights"][0]["name"]]
 
 
 def _finding(statement: str, severity: str, figure: tuple[str, dict[str, Any] | None], text: str) -> Finding:
