@@ -121,7 +121,7 @@ def _require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise InvalidInputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
 
 
-def _require_positive(name: str, value: float | None) -> None:
+def _require_positive(name: str, value: int | float | None) -> None:
     if value is not None and not 0 < value < float("inf"):
         raise InvalidInputError(f"{name} must be a positive finite number, got {value!r}.")
 

@@ -88,12 +88,12 @@ def _converted(name: str, value: Any) -> Any:
     return value
 
 
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: Any) -> int | float:
     kinds = int if name in _WHOLE else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds):
         kind = "a whole number" if name in _WHOLE else "a number"
         raise InvalidInputError(f"{name!r} must be {kind}, got {value!r}.")
-    return value
+    return value if name in _WHOLE else float(value)
 
 
 def _pairs(parse: Callable[[str], tuple[str, Any]], kind: type) -> Callable[[Any], tuple[tuple[str, Any], ...]]:
