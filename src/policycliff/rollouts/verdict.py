@@ -178,8 +178,8 @@ def _noise(result: dict[str, Any]) -> Iterator[Finding]:
     main = result["rewards"][EFFECTIVE]["noise"]
     if main["sigma"] is None and main["origin"] == "not estimable":
         text = (
-            f"Scorer noise is not estimable: only {main['samples']} completions were scored more than once. Give --noise, "
-            "or a second score with --rerun."
+            f"Scorer noise is not estimable: only {main['samples']} completions were scored more than once. Give "
+            "--noise, or a second score with --rerun."
         )
         yield _finding("Sec 6.2", "note", ("rewards.effective.noise.sigma", None), text)
     known = {name: item for name, item in result["rewards"].items() if item["noise"]["sigma"] and "radius" in item}
