@@ -27,6 +27,7 @@ COMPLETION_NAMES = (
     *("completion", "response", "output", "answer_text", "generation", "generated_text", "completions"),
     *("responses", "solution_str", "model_output"),
 )
+_TEXT_FOR_SURE = ("prompt", "question", "completion", "response")
 SOURCE_NAMES = ("source", "model", "generator", "model_name", "policy")
 STEP_NAMES = ("step", "global_step", "training_step")
 _TOTAL = re.compile(r"^(total_|final_)?(rewards?|scores?)$|^(rewards?|scores?)_total$")
@@ -161,10 +162,10 @@ def _require_columns(schema: Mapping[str, DataType], settings: AuditSettings) ->
 
 
 def _guess(
-    schema: Mapping[str, DataType], names: tuple[str, ...], taken: set[str], fits: Callable[[DataType], bool]
+    schema: Mapping[str, DataType], names: tuple[str, ...], taken: set[str], fits: Callable[[str, DataType], bool]
 ) -> tuple[str, ...]:
     by_lower = {name.lower(): name for name in reversed(list(schema)) if name not in taken}
-    return tuple(by_lower[name] for name in names if name in by_lower and fits(schema[by_lower[name]]))
+    return tuple(by_lower[name] for name in names if name in by_lower and fits(name, schema[by_lower[name]]))
 
 
 def _role(given: str | None, guesses: tuple[str, ...]) -> Role:
@@ -237,19 +238,21 @@ def _with_candidates(columns: Columns, schema: Mapping[str, DataType]) -> Column
     return replace(columns, candidates=tuple(free[:MAX_CANDIDATES]), notes=notes)
 
 
-def _is_text(dtype: DataType) -> bool:
-    return dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null) or dtype.is_nested()
+def _is_text(name: str, dtype: DataType) -> bool:
+    """Text or messages; numbers only where the name leaves no doubt (a short answer such as 42 is read as a number)."""
+    text = dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null) or dtype.is_nested()
+    return text or (name in _TEXT_FOR_SURE and dtype.is_numeric())
 
 
-def _is_word(dtype: DataType) -> bool:
+def _is_word(_name: str, dtype: DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def _is_whole(dtype: DataType) -> bool:
+def _is_whole(_name: str, dtype: DataType) -> bool:
     return dtype.is_numeric()
 
 
-def _is_name(dtype: DataType) -> bool:
+def _is_name(_name: str, dtype: DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum) or dtype.is_integer()
 
 

@@ -5,8 +5,8 @@ import gzip
 import re
 import zlib
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
 
 from polars.exceptions import PanicException, PolarsError
 
@@ -74,11 +74,10 @@ def first_line(error: BaseException) -> str:
     return lines[0].strip().rstrip(".")
 
 
-def open_text(path: Path) -> TextIO:
+def open_text(path: Path) -> TextIOWrapper:
     """Open a text file that may be zipped and may begin with a byte order mark."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
+    raw = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115 - the caller closes it
+    return TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
 def _format_or_none(path: Path) -> str | None:

@@ -5,12 +5,13 @@ last line.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import polars as pl
+from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import TableError
 from policycliff.rollouts.files import READ_ERRORS, first_line, open_text
@@ -40,13 +41,26 @@ def _read_lines(path: Path) -> pl.LazyFrame:
     with open_text(path) as lines:
         parsed = _parsed_lines(path, lines)
         while rows := list(islice(parsed, _LINES_AT_A_TIME)):
-            frames.append(pl.from_dicts(rows, infer_schema_length=None, strict=False))
+            frames.append(_frame_of(rows))
     if not frames:
         raise TableError(f"{path} has no rows. Write the table again.")
     return pl.concat(frames, how="diagonal_relaxed").lazy()
 
 
-def _parsed_lines(path: Path, lines: TextIO) -> Iterator[dict[str, Any]]:
+def _frame_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows as a frame; where a column's nested values differ in shape, nested values become JSON text."""
+    try:
+        return pl.from_dicts(rows, infer_schema_length=None)
+    except (PolarsError, PanicException, TypeError):
+        plain = [{key: _as_text(value) for key, value in row.items()} for row in rows]
+        return pl.from_dicts(plain, infer_schema_length=None, strict=False)
+
+
+def _as_text(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _parsed_lines(path: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -71,7 +85,7 @@ def _read_json_array(path: Path) -> pl.LazyFrame:
             raise TableError(f"{path}: not valid JSON ({first_line(error)}). Is the file cut off?") from error
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise TableError(f"{path}: expected a JSON array of objects with at least one row, or JSON Lines.")
-    return pl.from_dicts(rows, infer_schema_length=None, strict=False).lazy()
+    return _frame_of(rows).lazy()
 
 
 def _starts_with_bracket(path: Path) -> bool:
