@@ -7,11 +7,13 @@ terminal table and the HTML page are functions of it.
 """
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 from importlib.metadata import version
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from policycliff.rollouts.advice import coefficient_advice, tie_breakers
 from policycliff.rollouts.boundary import boundary_prompts, drop_list
 from policycliff.rollouts.degeneracy import Aspect
 from policycliff.rollouts.figures import RewardAudit, audit_reward, weighted_parts
-from policycliff.rollouts.intervals import resamples, with_intervals
+from policycliff.rollouts.intervals import RESAMPLES, with_intervals
 from policycliff.rollouts.load import LoadedRollouts, load_rollouts
 from policycliff.rollouts.noise import NOISE_MARGIN, Noise, noise_of_column, noise_of_effective
 from policycliff.rollouts.normalisation import main_reward_name, normalisation_figures, phantom_advantages
@@ -34,6 +36,11 @@ from policycliff.rollouts.verdict import verdict
 from policycliff.rollouts.weights import walls, weight_figures
 
 SCHEMA_VERSION = 1
+
+_THREADS = 2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of the work that is behind, between 0 and 1."""
@@ -126,20 +133,21 @@ def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progres
     noises = {name: noise_of_column(table, reward, settings) for name, reward in rewards.items()}
     noises[EFFECTIVE] = noise_of_effective(table, effective, noises, settings)
 
-    audits: dict[str, RewardAudit] = {}
-    for position, (name, reward) in enumerate([(EFFECTIVE, effective), *rewards.items()]):
-        report(f"reward {name}", 0.1 + 0.5 * position / (len(rewards) + 1))
+    def audit_one(name: str) -> RewardAudit:
+        reward, weight = (effective, None) if name == EFFECTIVE else (rewards[name], weights[name])
         aspects = _aspects(table, noises, leave_out=name)
-        weight = None if name == EFFECTIVE else weights[name]
-        audits[name] = audit_reward(table, scorer, reward, noises[name], aspects, weight=weight, settings=settings)
-    main = audits[EFFECTIVE]
+        return audit_reward(table, scorer, reward, noises[name], aspects, weight=weight, settings=settings)
 
-    report("pairs of rewards", 0.6)
+    names = [EFFECTIVE, *rewards]
+    audits = dict(zip(names, _each(audit_one, names, partial(_stage, report, "rewards", 0.1, 0.55)), strict=True))
+    main = audits[EFFECTIVE]
     beta, beta_origin = _beta(main.scored, settings)
-    compared = _comparable(rewards, effective, truth)
+    pairs = list(combinations(_comparable(rewards, effective, truth), 2))
     tree: dict[str, Any] = {
         "rewards": {name: item.figures for name, item in audits.items()},
-        "pairs": [compare_pair(scorer, one, two, beta=beta) for one, two in combinations(compared, 2)],
+        "pairs": _each(
+            lambda pair: compare_pair(scorer, *pair, beta=beta), pairs, partial(_stage, report, "pairs", 0.55, 0.75)
+        ),
         "mixed_sources_share": mixed_sources_share(table),
     }
     report("weights, truth and advice", 0.75)
@@ -263,7 +271,7 @@ def _head(loaded: LoadedRollouts, settings: AuditSettings, main: RewardAudit) ->
             "rewards": dict(loaded.rewards),
             "table": loaded.source,
             "columns": loaded.columns,
-            "bootstrap_resamples": resamples(table.n_groups),
+            "bootstrap_resamples": RESAMPLES,
             "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         },
         "counts": {
@@ -293,6 +301,20 @@ _ORDER = (
 
 def _ordered(result: dict[str, Any]) -> dict[str, Any]:
     return {key: result[key] for key in _ORDER}
+
+
+def _each(function: Callable[[Item], Result], items: Sequence[Item], done: Callable[[float], None]) -> list[Result]:
+    """Apply a function to each item, two at a time (NumPy works outside the interpreter's lock), in order."""
+    results = []
+    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+        for position, result in enumerate(threads.map(function, items)):
+            results.append(result)
+            done((position + 1) / len(items))
+    return results
+
+
+def _stage(report: Progress, name: str, start: float, end: float, share: float) -> None:
+    report(name, start + share * (end - start))
 
 
 def _no_progress(_stage: str, _share: float) -> None:

@@ -5,8 +5,9 @@ Analyses return `Share` and `Mean` leaves that hold one value a prompt; `with_in
 
 A share gets a Wilson interval (Wilson 1927). A mean gets a percentile bootstrap over prompts. A resample cannot show
 what no prompt showed, so a bootstrap of equal values would be a point; there the interval is that of Wilson for "0 of n
-prompts differ", stretched over the range that the figure can take: never [0, 0] for 0 of 70. Both are 95 %
-intervals and treat prompts as independent draws.
+prompts differ", stretched over the range that the figure can take: never [0, 0] for 0 of 70. Both are 95 % intervals
+and treat prompts as independent draws. Beyond `MOST_UNITS` prompts, blocks of prompts put together at random are
+resampled instead of single ones: the variance of a mean is the same, and the cost stays that of one pass.
 """
 
 from collections.abc import Mapping
@@ -18,12 +19,9 @@ from jaxtyping import Float64
 from scipy.special import ndtri
 
 _Z = float(ndtri(0.975))
-_BLOCK_VALUES = 4_000_000
-
-
-def resamples(n_prompts: int) -> int:
-    """Bootstrap resamples: 1,000, and 400 where there are many prompts (each costs a pass over all of them)."""
-    return 1000 if n_prompts <= 20_000 else 400
+RESAMPLES = 1000
+MOST_UNITS = 2000
+"""Prompts are resampled one by one up to this number, beyond it in this many random blocks of equal size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +119,19 @@ def _resolve(node: Any, results: Mapping[int, dict[str, float | None]]) -> Any:
 
 
 def _bootstrap(means: list[Mean], n_prompts: int, seed: int) -> list[dict[str, float | None]]:
-    """Percentile intervals of all means from shared resamples of the prompts: a matrix product a block of resamples."""
+    """Percentile intervals of all means from shared resamples."""
     if not means:
         return []
-    sums = np.zeros((n_prompts, len(means)), dtype=np.float32)
-    present = np.zeros((n_prompts, len(means)), dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    units = min(n_prompts, MOST_UNITS)
+    unit_of = rng.permutation(n_prompts) % units
     centres = [float(mean.values.mean()) if len(mean.values) else 0.0 for mean in means]
+    sums, counts = np.empty((units, len(means))), np.empty((units, len(means)))
     for column, (mean, centre) in enumerate(zip(means, centres, strict=True)):
-        sums[mean.prompts, column] = mean.values - centre
-        present[mean.prompts, column] = 1.0
-    shifts = _resampled_ratios(sums, present, seed)
+        unit = unit_of[mean.prompts]
+        sums[:, column] = np.bincount(unit, weights=mean.values - centre, minlength=units)
+        counts[:, column] = np.bincount(unit, minlength=units)
+    shifts = _resampled_means(sums, counts, rng)
     bounds = np.quantile(shifts, [0.025, 0.975], axis=0)
     return [
         _interval(mean, centre, (centre + float(low), centre + float(high)))
@@ -138,23 +139,15 @@ def _bootstrap(means: list[Mean], n_prompts: int, seed: int) -> list[dict[str, f
     ]
 
 
-def _resampled_ratios(sums: np.ndarray, present: np.ndarray, seed: int) -> Float64[np.ndarray, "resamples figures"]:
-    """Sum over the resampled prompts by their number, a row a resample; 0 where no prompt of a figure was drawn."""
-    n_prompts = len(sums)
-    complete, total = present.all(axis=0), resamples(n_prompts)
-    rng = np.random.default_rng(seed)
-    ratios = np.zeros((total, sums.shape[1]))
-    block = max(1, _BLOCK_VALUES // max(n_prompts, 1))
-    for start in range(0, total, block):
-        size = min(block, total - start)
-        draws = rng.integers(0, n_prompts, size=(size, n_prompts), dtype=np.int32)
-        counts = np.stack([np.bincount(row, minlength=n_prompts) for row in draws]).astype(np.float32)
-        numerator = counts @ sums
-        denominator = np.full_like(numerator, n_prompts)
-        if not complete.all():
-            denominator[:, ~complete] = counts @ present[:, ~complete]
-        np.divide(numerator, denominator, out=ratios[start : start + size], where=denominator > 0)
-    return ratios
+def _resampled_means(
+    sums: Float64[np.ndarray, "units figures"], counts: Float64[np.ndarray, "units figures"], rng: np.random.Generator
+) -> Float64[np.ndarray, "resamples figures"]:
+    """Mean over the resampled units, a row a resample; 0 where a figure has no prompt among them."""
+    units = len(sums)
+    drawn = rng.integers(0, units, size=(RESAMPLES, units))
+    times = np.stack([np.bincount(row, minlength=units) for row in drawn]).astype(np.float64)
+    totals = times @ counts
+    return np.divide(times @ sums, totals, out=np.zeros_like(totals), where=totals > 0)
 
 
 def _interval(mean: Mean, centre: float, bounds: tuple[float, float]) -> dict[str, float | None]:
@@ -166,5 +159,5 @@ def _interval(mean: Mean, centre: float, bounds: tuple[float, float]) -> dict[st
         unseen = wilson(0, count)[1]
         low = min(low, centre - unseen * (centre - mean.lowest))
         high = max(high, centre + unseen * (mean.highest - centre))
-    # The bootstrap runs in single precision: its rounding must not leave the range of the figure.
+    # The rounding of the resampled sums must not leave the range of the figure.
     return {"value": centre, "low": min(max(low, mean.lowest), centre), "high": max(min(high, mean.highest), centre)}
