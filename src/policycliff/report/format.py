@@ -11,17 +11,18 @@ Figure = Mapping[str, Any]
 UNKNOWN = "unknown"
 
 
-def number(value: float | None) -> str:
-    """Three significant digits, thousands apart.
+def number(value: float | None, *, digits: int = 3) -> str:
+    """A few significant digits, thousands apart.
 
     >>> number(0.0692951), number(10800.0), number(8.58e-6), number(None)
     ('0.0693', '10,800', '8.58e-6', 'unknown')
     """
     if value is None:
         return UNKNOWN
-    if abs(value) >= 1000:
-        return f"{value:,.0f}" if abs(value) < 1e9 else _exponent(f"{value:.3g}")
-    return _exponent(f"{value:.3g}")
+    if 1000 <= abs(value) < 1e9:
+        whole = len(f"{abs(value):.0f}")
+        return f"{value:,.{max(0, digits - whole)}f}"
+    return _exponent(f"{value:.{digits}g}")
 
 
 def count(value: int) -> str:
@@ -60,7 +61,8 @@ def interval(figure: Figure) -> str:
     low, high = figure["low"], figure["high"]
     if high is None:
         return "no upper bound"
-    return f"{number(low)} to {number(high)}"
+    least = 1e-6 * max(abs(low), abs(high))  # what rounding left of a bound
+    return f"{number(low if abs(low) > least else 0.0)} to {number(high if abs(high) > least else 0.0)}"
 
 
 def share_text(figure: Figure | None, *, unknown: str = UNKNOWN) -> str:

@@ -107,7 +107,8 @@ def _navigation(sections: list[Section]) -> Html:
 
 
 def _data(plots: dict[str, Plot]) -> Html:
-    return tag("script", Html(embedded_json(plots)), type="application/json", id="plots")
+    drawn = {name: {key: plot[key] for key in ("data", "layout")} for name, plot in plots.items()}
+    return tag("script", Html(embedded_json(drawn)), type="application/json", id="plots")
 
 
 def embedded_json(value: object) -> str:

@@ -10,6 +10,8 @@ import re
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )
+_BREAKABLE = re.compile("[_./: -](?=.)")
+_TICK_WIDTH = 14
 _BREAKS = re.compile(r"\r\n?")
 
 
@@ -52,6 +54,20 @@ def plot_label(text: str, limit: int = 28) -> str:
     '&lt;b&gt;score&lt;/b&gt;'
     """
     return short(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def tick_label(text: str, limit: int = 28) -> str:
+    """A label for Plotly beside an axis, on two lines where it is long.
+
+    >>> tick_label("generated_tests_pass_rate")
+    'generated_<br>tests_pass_rate'
+    """
+    name = short(text, limit)
+    breaks = [match.end() for match in _BREAKABLE.finditer(name)] if len(name) > _TICK_WIDTH else []
+    if not breaks:
+        return plot_label(name, limit)
+    middle = min(breaks, key=lambda end: (abs(2 * end - len(name)), end))
+    return f"{plot_label(name[:middle], limit)}<br>{plot_label(name[middle:], limit)}"
 
 
 def _sign(match: re.Match[str]) -> str:

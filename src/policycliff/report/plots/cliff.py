@@ -19,6 +19,7 @@ from policycliff.report.plots.layout import (
     plot,
     rows_height,
     share_axis,
+    share_limit,
 )
 
 _ERROR_COLOURS = (SKY, BLUE, RED)
@@ -28,13 +29,14 @@ def flip_bars(rewards: Mapping[str, Mapping[str, Any]]) -> Plot:
     """Share of prompts whose best behaviour some reward error of each size can flip, apart from ties."""
     names = [name for name, figures in rewards.items() if "flip_shares" in figures]
     count = max(len(rewards[name]["flip_shares"]) for name in names)
+    shares = [item["untied_share"] for name in names for item in rewards[name]["flip_shares"]]
     traces = [_flip_bar(rewards, names, position) for position in range(count)]
     return plot(
         traces,
         height=rows_height(len(names), bars=count),
         barmode="group",
         bargap=0.3,
-        xaxis=share_axis("share of prompts", rangemode="tozero", range=None),
+        xaxis=share_axis("share of prompts", range=[0, share_limit(shares)]),
         yaxis=name_axis(names),
     )
 

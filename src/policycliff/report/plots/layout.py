@@ -6,11 +6,11 @@ a column called "2024-01-01" for a date and join columns whose shortened names a
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from policycliff.report.format import mean_text, number, share_text
-from policycliff.report.text import plot_label
+from policycliff.report.text import plot_label, tick_label
 
 Plot = dict[str, Any]
 Trace = dict[str, Any]
@@ -21,26 +21,44 @@ PURPLE, SKY, GREY = "#a86fb0", "#7fb8e0", "#9aa3ad"
 SERIES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, "#6b6ecf", "#b8a13c", "#5f8f4e", "#c46a8c", "#7d6b5d")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
-LEGEND = {"orientation": "h", "xref": "container", "x": 0.01, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
-"""Above the plot, over its whole width."""
-
 _BAR_HEIGHT = 34
 _ROUND = (1, 2, 5)
 
 
 def plot(traces: Sequence[Trace], *, height: int = 300, **layout: Any) -> Plot:
-    """A figure with the page's common layout; keywords add to it or replace parts of it."""
+    """A figure with the page's common layout; keywords add to it or replace parts of it.
+
+    `legend` holds the names of the traces for the page, which writes the legend itself: there it wraps, and follows the
+    style sheet. What goes to Plotly is `data`, with names escaped, and `layout`.
+    """
     base: dict[str, Any] = {
         "height": height,
         "margin": {"l": 10, "r": 14, "t": 10, "b": 10},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif", "size": 13},
-        "legend": LEGEND,
+        "showlegend": False,
         "hoverlabel": {"font": {"size": 12}},
         "dragmode": False,
     }
-    return {"data": list(traces), "layout": base | layout}
+    named = [trace for trace in traces if "name" in trace and trace.get("showlegend", True)]
+    data = [{**trace, "name": plot_label(trace.get("name", ""))} for trace in traces]
+    return {"data": data, "layout": base | layout, "legend": [_legend_entry(trace) for trace in named]}
+
+
+def _legend_entry(trace: Trace) -> dict[str, str]:
+    """Name, colour and sign of a trace; the sign of a line is its dash."""
+    if "lines" in trace.get("mode", ""):
+        line = trace["line"]
+        sign = "area" if line["width"] > 8 else line.get("dash", "solid")
+        return {"name": trace["name"], "colour": line["color"], "sign": sign}
+    return {"name": trace["name"], "colour": trace["marker"]["color"], "sign": trace["marker"].get("symbol", "square")}
+
+
+def share_limit(figures: Iterable[Figure | None]) -> float:
+    """Where an axis of these shares may end: beyond their intervals, at 10 % at least."""
+    highs = [figure["high"] for figure in figures if figure is not None and figure["high"] is not None]
+    return min(1.0, max(0.1, *highs, 0.0)) * 1.04
 
 
 def axis(title: str, **settings: Any) -> dict[str, Any]:
@@ -66,7 +84,7 @@ def name_axis(names: Sequence[str], *, limit: int = 28, **settings: Any) -> dict
     """An axis of names from the data, at 0, 1, 2, ...; the first one on top."""
     base = {
         "tickvals": list(range(len(names))),
-        "ticktext": [plot_label(name, limit) for name in names],
+        "ticktext": [tick_label(name, limit) for name in names],
         "range": [len(names) - 0.5, -0.5],
         "automargin": True,
         "fixedrange": True,
@@ -78,7 +96,7 @@ def name_axis(names: Sequence[str], *, limit: int = 28, **settings: Any) -> dict
     return base | settings
 
 
-def rows_height(rows: int, *, bars: int = 1, extra: int = 110) -> int:
+def rows_height(rows: int, *, bars: int = 1, extra: int = 80) -> int:
     """Height of a plot with this many rows of names, in pixels."""
     return extra + rows * max(_BAR_HEIGHT, 16 * bars + 8)
 

@@ -14,6 +14,7 @@ from policycliff.report.plots.layout import (
     plot,
     rows_height,
     share_axis,
+    share_limit,
 )
 from policycliff.report.plots.price import size_axis
 
@@ -49,6 +50,7 @@ def size_curves(figures: Mapping[str, Any], actual: str) -> Plot:
     """Ties and groups without spread at every group size up to the common one."""
     points = figures["points"]
     sizes = [point["k"] for point in points]
+    limit = share_limit(point[key] for point in points for key in ("tied_share", "zero_spread_share"))
     traces = band(sizes, [point["tied_share"] for point in points], colour=RED, name="tied at the top", share=True)
     traces += band(
         sizes, [point["zero_spread_share"] for point in points], colour=GREY, name="no spread at all", share=True
@@ -57,5 +59,5 @@ def size_curves(figures: Mapping[str, Any], actual: str) -> Plot:
         traces,
         height=320,
         xaxis=size_axis(f"completions a prompt ({actual})", sizes),
-        yaxis=share_axis("probability"),
+        yaxis=share_axis("probability", range=[-0.02 * limit, limit]),
     )

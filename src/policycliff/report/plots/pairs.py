@@ -5,6 +5,7 @@ from typing import Any
 
 from policycliff.report.format import mean_text, number, percent, share_text
 from policycliff.report.plots.layout import Plot, name_axis, plot
+from policycliff.report.text import plot_label
 
 Pair = Mapping[str, Any]
 
@@ -37,7 +38,7 @@ def swap_matrix(pairs: Sequence[Pair], key: str) -> Plot:
     """A share (or the rank correlation) of every pair, as a symmetric heat map with an empty diagonal."""
     names = names_of(pairs)
     correlation = key == "rank_correlation"
-    values, texts, hovers = (_empty(len(names)) for _ in range(3))
+    values, texts, hovers = (_square(len(names), fill) for fill in (None, "", ""))
     for pair in pairs:
         figure = pair.get(key)
         if figure is None:
@@ -64,17 +65,17 @@ def swap_matrix(pairs: Sequence[Pair], key: str) -> Plot:
         "hovertemplate": "%{customdata}<extra></extra>",
         "hoverongaps": False,
     }
-    limit = 18 if len(names) > 4 else 22
     return plot(
         [trace],
-        height=110 + 34 * max(len(names), 4),
-        xaxis=name_axis(names, limit=limit, range=[-0.5, len(names) - 0.5], tickangle=-40),
-        yaxis=name_axis(names, limit=limit),
+        height=120 + 36 * max(len(names), 4),
+        xaxis=name_axis(names, range=[-0.5, len(names) - 0.5], tickangle=-40)
+        | {"ticktext": [plot_label(name, 20) for name in names]},
+        yaxis=name_axis(names),
     )
 
 
-def _empty(size: int) -> list[list[Any]]:
-    return [[None] * size for _ in range(size)]
+def _square(size: int, fill: str | None) -> list[list[Any]]:
+    return [[fill] * size for _ in range(size)]
 
 
 def _cell(figure: Mapping[str, Any], *, correlation: bool) -> str:

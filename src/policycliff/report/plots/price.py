@@ -22,7 +22,7 @@ from policycliff.report.plots.layout import (
 )
 from policycliff.report.text import plot_label
 
-STRATA = (("all", "all prompts"), ("with_spread", "reward with spread"), ("zero_spread", "reward without spread"))
+_STRATA = (("all", "all prompts"), ("with_spread", "reward with spread"), ("zero_spread", "reward without spread"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,21 @@ _LEVELS = (
 )
 
 
+def strata_of(truth: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    """Strata that hold prompts, with their names; all prompts alone where all of them are of one kind."""
+    filled = [(truth[key], name) for key, name in _STRATA if truth[key]["prompts"]]
+    return filled if len(filled) == len(_STRATA) else filled[:1]
+
+
 def truth_levels(truth: Mapping[str, Any]) -> Plot:
     """Truth of the worst, mean and best tied behaviour, of the sampling policy, and the best sampled, by stratum."""
-    strata = [(truth[key], name) for key, name in STRATA if truth[key]["prompts"]]
+    strata = strata_of(truth)
     names = [f"{name} ({stratum['prompts']:,})" for stratum, name in strata]
     traces = [_span(stratum, row) for row, (stratum, _) in enumerate(strata)]
     traces += [_level([stratum for stratum, _ in strata], level) for level in _LEVELS]
     return plot(
         traces,
-        height=max(360, rows_height(len(names), bars=3, extra=160)),
+        height=max(340, rows_height(len(names), bars=3, extra=80)),
         xaxis=axis(f"mean {plot_label(truth['column'])}"),
         yaxis=name_axis(names),
     )
@@ -96,7 +102,7 @@ def over_optimisation(truth: Mapping[str, Any]) -> Plot:
     traces += band(sizes, [point["truth"] for point in points], colour=RED, name="picked by the reward")
     return plot(
         traces,
-        height=360,
+        height=340,
         xaxis=size_axis("best of k completions", sizes),
         yaxis=axis(f"mean {plot_label(truth['column'])}"),
     )

@@ -8,7 +8,6 @@ from policycliff.report.format import number
 from policycliff.report.plots.layout import (
     BLUE,
     GREY,
-    LEGEND,
     ORANGE,
     RED,
     SKY,
@@ -45,7 +44,6 @@ def tie_bars(rewards: Mapping[str, Mapping[str, Any]]) -> Plot:
         bargap=0.35,
         xaxis=share_axis("share of prompts"),
         yaxis=name_axis(names),
-        legend=LEGEND | {"traceorder": "normal"},
     )
 
 

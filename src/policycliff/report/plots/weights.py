@@ -13,27 +13,27 @@ def wall_curves(weights: Sequence[Mapping[str, Any]]) -> Plot:
     return plot(
         [_curve(weight, position) for position, weight in enumerate(weights)],
         height=420 if many else 360,
-        xaxis=axis("factor on the weight"),
-        yaxis=share_axis("prompts whose best set changes"),
+        xaxis=axis("factor on the weight", range=[-1.05, 3.05]),
+        yaxis=share_axis("prompts whose best set changes", range=[-0.02, 1.02]),
         shapes=[_line_at(1.0), _line_at(0.0)],
     )
 
 
 def _curve(weight: Mapping[str, Any], position: int) -> Trace:
-    name = plot_label(weight["name"])
+    label = plot_label(weight["name"])
     return {
         "type": "scatter",
         "mode": "lines",
         "x": weight["curve"]["factor"],
         "y": weight["curve"]["changed_share"],
-        "name": name,
+        "name": weight["name"],
         "line": {
             "color": SERIES[position % len(SERIES)],
             "width": 2.2,
             "dash": DASHES[position % len(DASHES)],
             "shape": "linear",
         },
-        "text": [name] * len(weight["curve"]["factor"]),
+        "text": [label] * len(weight["curve"]["factor"]),
         "hovertemplate": "%{text} × %{x:.3g}: %{y:.1%} of prompts<extra></extra>",
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from policycliff.report.cells import mean_cell, name_cell, noted_cell, share_cell
 from policycliff.report.elements import Html, join, paragraph, table
-from policycliff.report.format import count, number, percent, share_text
+from policycliff.report.format import count, number, percent, quantity, share_text
 from policycliff.report.plots.cliff import flip_bars, has_margins, margins
 from policycliff.report.plots.layout import Plot
 from policycliff.report.sections.section import Section, beside, plot_box
@@ -51,7 +51,7 @@ def cliff_section(result: Result) -> Section:
             ),
         ),
         table(_RADIUS_HEAD, [_radius_row(name, item) for name, item in rewards.items()], label="Radius by reward"),
-        table(_NOISE_HEAD, [_noise_row(name, item) for name, item in rewards.items()], label="Noise by reward"),
+        _noise(rewards),
         _left_out(rewards),
     )
     meaning = (
@@ -83,6 +83,16 @@ def _quantiles(quantiles: Mapping[str, float] | None, nothing: str = "undefined"
 
 def _median(quantiles: Mapping[str, float] | None) -> str:
     return "all behaviours tied" if quantiles is None else number(quantiles["p50"])
+
+
+def _noise(rewards: Mapping[str, Mapping[str, Any]]) -> Html:
+    """Noise by reward, or in a sentence that nothing is known of it."""
+    if all(figures["noise"]["sigma"] is None for figures in rewards.values()):
+        asked = any(figures["noise"]["origin"] != "not asked" for figures in rewards.values())
+        repeats = max(figures["noise"]["samples"] for figures in rewards.values())
+        why = f"not estimable ({quantity('repeated score', repeats)})" if asked else "not asked for"
+        return paragraph(f"The noise of a score is {why}, so how often a new score would flip the best is unknown.")
+    return table(_NOISE_HEAD, [_noise_row(name, item) for name, item in rewards.items()], label="Noise by reward")
 
 
 def _noise_row(name: str, figures: Mapping[str, Any]) -> list[str]:

@@ -68,7 +68,12 @@ def _matrices(plots: dict[str, Plot]) -> Html:
     for key, caption in _MATRICES:
         name = f"swap-{key}"
         boxes.append(plot_box(name, caption, plots[name], label=f"Heat map over pairs of rewards: {caption}"))
-    return beside(boxes)
+    return beside(boxes, columns=_columns(len(plots[name]["data"][0]["x"])))
+
+
+def _columns(names: int) -> int:
+    """How many matrices of this many names fit beside each other with their cells readable."""
+    return 3 if names <= 5 else 2 if names <= 8 else 1
 
 
 def _single(pairs: Sequence[Pair]) -> Html | None:

@@ -7,7 +7,7 @@ from policycliff.report.cells import mean_cell
 from policycliff.report.elements import Html, join, paragraph, table
 from policycliff.report.format import count, mean_text, number
 from policycliff.report.plots.layout import Plot
-from policycliff.report.plots.price import STRATA, over_optimisation, truth_levels
+from policycliff.report.plots.price import over_optimisation, strata_of, truth_levels
 from policycliff.report.sections.section import Section, beside, plot_box
 from policycliff.report.summary import Result
 from policycliff.report.text import one_line
@@ -59,7 +59,9 @@ def price_section(result: Result) -> Section | None:
                 "best-of-k", f"{name} when the reward picks the best of k", plots.get("best-of-k"), label=_curve(truth)
             ),
         ),
-        table(_HEAD, [_row(truth[key], label) for key, label in STRATA], label="Price of degeneracy by stratum"),
+        table(
+            _HEAD, [_row(stratum, label) for stratum, label in strata_of(truth)], label="Price of degeneracy by stratum"
+        ),
         _on_the_curve(truth),
     )
     return Section("price", heading, meaning, statement, body, plots)
@@ -74,7 +76,7 @@ def _plots(truth: Mapping[str, Any]) -> dict[str, Plot]:
 
 def _row(stratum: Mapping[str, Any], label: str) -> list[str]:
     shown = f"{label} ({count(stratum['prompts'])})"
-    return [shown, *(mean_cell(stratum[key], unknown="no prompts") for key in _KEYS)]
+    return [shown, *(mean_cell(stratum[key], unknown="no truth known") for key in _KEYS)]
 
 
 def _on_the_curve(truth: Mapping[str, Any]) -> Html:

@@ -11,6 +11,8 @@ from policycliff.report.text import one_line, short
 
 Completion = Mapping[str, Any]
 
+_MOST_DIGITS = 12
+
 
 def prompts_section(result: Result) -> Section | None:
     """One block a prompt; None where there is nothing to look at."""
@@ -29,6 +31,7 @@ def prompts_section(result: Result) -> Section | None:
 def _prompt(prompt: Mapping[str, Any], position: int, truth: str | None) -> Html:
     completions = prompt["competing"]
     differing = differing_scores(completions)
+    digits = {name: _digits([_scores(completion).get(name) for completion in completions]) for name in differing}
     return tag(
         "article",
         tag("h3", f"{position}. ", short(prompt["prompt"], 90)),
@@ -36,7 +39,7 @@ def _prompt(prompt: Mapping[str, Any], position: int, truth: str | None) -> Html
         _prompt_text(prompt["prompt_text"]),
         tag(
             "div",
-            [_completion(item, differing, truth) for item in completions],
+            [_completion(item, digits, truth) for item in completions],
             class_=f"completions of-{len(completions)}",
         ),
         class_="prompt",
@@ -52,6 +55,15 @@ def differing_scores(completions: Sequence[Completion]) -> set[str]:
     rows = [_scores(completion) for completion in completions]
     names = {name for row in rows for name in row}
     return {name for name in names if len({row.get(name) for row in rows}) > 1}
+
+
+def _digits(values: Sequence[float | None]) -> int:
+    """Least significant digits, 3 or more, that tell different scores apart."""
+    different = {value for value in values if value is not None}
+    for digits in range(3, _MOST_DIGITS):
+        if len({number(value, digits=digits) for value in different}) == len(different):
+            return digits
+    return _MOST_DIGITS
 
 
 def _scores(completion: Completion) -> dict[str, float | None]:
@@ -81,7 +93,7 @@ def _prompt_text(text: str | None) -> Html | None:
     return details(f"Prompt: {one_line(text, 100)}", tag("pre", text, class_="text", tabindex="0"))
 
 
-def _completion(completion: Completion, differing: set[str], truth: str | None) -> Html:
+def _completion(completion: Completion, digits: Mapping[str, int], truth: str | None) -> Html:
     facts = [
         "best" if completion["is_best"] else "runner-up",
         None if completion["source"] is None else one_line(completion["source"]),
@@ -89,7 +101,7 @@ def _completion(completion: Completion, differing: set[str], truth: str | None) 
         None if completion["behaviour"] is None else f"behaviour {short(completion['behaviour'], 60)}",
         f"row {completion['row']}",
     ]
-    scores = [_score(name, value, differing, truth) for name, value in _scores(completion).items()]
+    scores = [_score(name, value, digits, truth) for name, value in _scores(completion).items()]
     text = completion["text"]
     return tag(
         "div",
@@ -100,8 +112,8 @@ def _completion(completion: Completion, differing: set[str], truth: str | None) 
     )
 
 
-def _score(name: str, value: float | None, differing: set[str], truth: str | None) -> Html:
+def _score(name: str, value: float | None, digits: Mapping[str, int], truth: str | None) -> Html:
     label = f"{one_line(name)} (truth)" if name == truth else one_line(name)
-    shown = "missing" if value is None else number(value)
-    inner = tag("mark", shown) if name in differing else shown
+    shown = "missing" if value is None else number(value, digits=digits.get(name, 3))
+    inner = tag("mark", shown) if name in digits else shown
     return tag("div", tag("dt", label), tag("dd", inner))

@@ -1,11 +1,23 @@
 """A section of the page: what it says, what it means, the statement behind it, and its plots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policycliff.report.elements import Child, Html, join, tag
 from policycliff.report.plots.layout import Plot
 from policycliff.report.statements import explanation
+
+_GLYPHS = {
+    "square": "■",
+    "area": "■",
+    "circle": "●",
+    "diamond": "◆",
+    "diamond-open": "◇",
+    "star": "★",
+    "triangle-left": "◀",
+    "triangle-right": "▶",
+}
+_BORDERS = {"dash": "dashed", "longdash": "dashed", "dot": "dotted", "dashdot": "dashed", "longdashdot": "dashed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +60,26 @@ def plot_box(name: str, caption: str, plot: Plot | None, *, label: str) -> Html 
         return None
     style = f"min-height:{plot['layout']['height']}px"
     box = tag("div", id=f"plot-{name}", class_="plot", role="img", aria_label=label, style=style)
-    return tag("figure", tag("figcaption", caption), box)
+    return tag("figure", tag("figcaption", caption), _legend(plot["legend"]), box)
 
 
-def beside(*children: Child) -> Html:
+def _legend(entries: Sequence[Mapping[str, str]]) -> Html | None:
+    """Names of the traces with their signs."""
+    if not entries:
+        return None
+    return tag("ul", [tag("li", _swatch(entry), entry["name"]) for entry in entries], class_="legend")
+
+
+def _swatch(entry: Mapping[str, str]) -> Html:
+    colour, sign = entry["colour"], entry["sign"]
+    if sign in _GLYPHS:
+        return tag("span", _GLYPHS[sign], style=f"color:{colour}", class_="glyph", aria_hidden="true")
+    return tag("span", class_=f"line {_BORDERS.get(sign, 'solid')}", style=f"color:{colour}", aria_hidden="true")
+
+
+def beside(*children: Child, columns: int = 2) -> Html:
     """Boxes beside each other where there is room."""
-    return tag("div", *children, class_="beside")
+    return tag("div", *children, class_=f"beside of-{columns}")
 
 
 def tile(label: str, value: str, sure: str | None = None, note: str | None = None) -> Html:

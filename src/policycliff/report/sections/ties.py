@@ -1,6 +1,6 @@
 """How the rewards are tied (Prop 2.9, Prop 2.10)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.report.cells import mean_cell, name_cell, share_cell
@@ -18,24 +18,30 @@ _HEAD = (
     "tied within noise",
     "consequential",
     "behaviours in a tie",
-    "zero spread",
-    "solved / unsolved",
     "jump of the even choice",
+    "zero spread",
 )
+_SOLVED = ("zero_spread_solved_share", "zero_spread_unsolved_share")
 
 
 def ties_section(result: Result) -> Section:
     """Stacked shares, sizes of ties, difficulty, and the table with every interval."""
     rewards, main = shown_rewards(result), main_figures(result)
-    sizes, hard = tied_sizes(main["tied_size_histogram"]), difficulty(main["difficulty"])
-    plots = {"ties": tie_bars(rewards), "tied-sizes": sizes, "difficulty": hard}
+    plots = {"ties": tie_bars(rewards), "difficulty": difficulty(main["difficulty"])}
+    if main["tied_share"]["count"]:
+        plots["tied-sizes"] = tied_sizes(main["tied_size_histogram"])
     body = join(
         plot_box("ties", "Prompts by what their best completions are", plots["ties"], label=_bars_label(rewards)),
         beside(
-            plot_box("tied-sizes", "Size of the best set (effective reward)", sizes, label=_sizes_label(main)),
-            plot_box("difficulty", "How hard the prompts are", hard, label="Histogram of mean reward"),
+            plot_box(
+                "tied-sizes",
+                "Size of the best set (effective reward)",
+                plots.get("tied-sizes"),
+                label=_sizes_label(main),
+            ),
+            plot_box("difficulty", "How hard the prompts are", plots["difficulty"], label="Histogram of mean reward"),
         ),
-        table(_HEAD, [_row(name, figures) for name, figures in rewards.items()], label="Ties by reward"),
+        _table(rewards),
         _columns_that_differ(main),
     )
     meaning = (
@@ -45,9 +51,17 @@ def ties_section(result: Result) -> Section:
     return Section("ties", "How the rewards are tied", meaning, "Prop 2.9, Prop 2.10", body, plots)
 
 
-def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
+def _table(rewards: Mapping[str, Mapping[str, Any]]) -> Html:
+    """The figures by reward; solved and unsolved prompts without spread only where a greatest reward was given."""
+    split = _SOLVED if any(_SOLVED[0] in figures for figures in rewards.values()) else ()
+    head = [*_HEAD, *(("... solved", "... unsolved") if split else ())]
+    rows = [_row(name, figures, split) for name, figures in rewards.items()]
+    return table(head, rows, label="Ties by reward")
+
+
+def _row(name: str, figures: Mapping[str, Any], split: Sequence[str]) -> list[str | Html]:
     if not figures["prompts"]:
-        return [name_cell(name), "0", *[figures["note"]], *[""] * 6]
+        return [name_cell(name), "0", figures["note"], *[""] * (len(_HEAD) + len(split) - 3)]
     return [
         name_cell(name),
         count(figures["prompts"]),
@@ -55,17 +69,10 @@ def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
         share_cell(figures["tied_within_noise_share"], unknown="noise unknown"),
         share_cell(figures["consequential_share"], unknown="nothing to differ in"),
         mean_cell(figures["tied_size_mean"], unknown="no ties"),
-        share_cell(figures["zero_spread_share"]),
-        _solved(figures),
         share_cell(figures["uniform_jump_mean"]),
+        share_cell(figures["zero_spread_share"]),
+        *(share_cell(figures.get(key), unknown="greatest reward not given") for key in split),
     ]
-
-
-def _solved(figures: Mapping[str, Any]) -> str | Html:
-    if "zero_spread_solved_share" not in figures:
-        return "greatest reward not given"
-    solved, unsolved = (figures[f"zero_spread_{kind}_share"] for kind in ("solved", "unsolved"))
-    return join(share_cell(solved), " / ", share_cell(unsolved))
 
 
 def _columns_that_differ(main: Mapping[str, Any]) -> Html | None:

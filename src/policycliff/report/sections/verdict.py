@@ -16,7 +16,7 @@ _SHARE_KEYS = ("pairs", "weights")
 def verdict_section(result: Result) -> Section:
     """The findings in the order of the result."""
     cards = tag("div", [_card(finding) for finding in result["verdict"]], class_="cards")
-    meaning = "What the audit found, gravest first. The figures in brackets are 95 % intervals over prompts."
+    meaning = "What the audit found: ties first, then by severity. Intervals are 95 % intervals over prompts."
     return Section("verdict", "Verdict", meaning, "", join(_tally(result), cards))
 
 
@@ -32,7 +32,12 @@ def is_share(key: str) -> bool:
 def _tally(result: Result) -> Html:
     found = [finding["severity"] for finding in result["verdict"]]
     counted = [(severity, found.count(severity)) for severity in SEVERITIES if severity in found]
-    return tag("p", [_chip(severity, f"{times} {severity}") for severity, times in counted], class_="tally")
+    return tag("p", [_chip(severity, _times(severity, times)) for severity, times in counted], class_="tally")
+
+
+def _times(severity: str, times: int) -> str:
+    plural = "s" if times > 1 and severity in ("warning", "note") else ""
+    return f"{times} {severity}{plural}"
 
 
 def _chip(severity: str, text: str) -> Html:

@@ -37,8 +37,8 @@ def weights_section(result: Result) -> Section | None:
         ),
     )
     meaning = (
-        "Each weight is multiplied by a factor while the others stay; 1 is the weight in use, 0 drops the reward. Walls "
-        "are exact: between two of them the best behaviours do not change."
+        "Each weight is multiplied by a factor while the others stay; 1 is the weight in use, 0 drops the reward. "
+        "Walls are exact: between two of them the best behaviours do not change."
     )
     return Section("weights", "The map under other weights", meaning, "Lemma 4.2, Prop 4.6", body, plots)
 
