@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001 - the signature that Typer calls
+def _show_version(value: bool | None) -> None:  # noqa: FBT001 - the signature that Typer calls
     if value:
         typer.echo(f"policycliff {version('policycliff')}")
         raise typer.Exit
@@ -31,9 +31,10 @@ def _show_version(value: bool) -> None:  # noqa: FBT001 - the signature that Typ
 
 @app.callback()
 def _root(
-    _version: Annotated[  # noqa: FBT002 - a flag
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
-    ] = False,
+    _version: Annotated[
+        bool | None,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave."),
+    ] = None,
 ) -> None:
     pass
 
