@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from plotly.offline import get_plotlyjs
 
+from policycliff.report.cells import name_cell
 from policycliff.report.elements import Html, tag
 from policycliff.report.plots.layout import Plot
 from policycliff.report.sections.advice import advice_section
@@ -94,7 +95,7 @@ def _header(result: Result) -> Html:
     return tag(
         "header",
         tag("p", "Reward audit", class_="overline"),
-        tag("h1", one_line(title(result))),
+        tag("h1", name_cell(title(result))),
         tag("p", counts_line(result), class_="counts"),
         tag("p", "Trained on ", tag("code", one_line(reward_formula(result))), class_="counts"),
         tag("details", tag("summary", "Columns, and what was left out"), tag("ul", columns), tag("ul", odd)),

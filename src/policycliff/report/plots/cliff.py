@@ -67,7 +67,7 @@ def has_margins(figures: Mapping[str, Any]) -> bool:
     return bool(figures.get("radius", {}).get("unique_quantiles")) and figures["scale"]["value"] > 0
 
 
-def margins(rewards: Mapping[str, Mapping[str, Any]]) -> Plot:
+def margins(rewards: Mapping[str, Mapping[str, Any]], *, height: int) -> Plot:
     """Winning margins (twice the radius of a unique best) in units of the reward's scale, and the noise beside them."""
     names = [name for name, figures in rewards.items() if has_margins(figures)]
     known = [position for position, name in enumerate(names) if rewards[name]["noise"]["sigma"] is not None]
@@ -76,7 +76,7 @@ def margins(rewards: Mapping[str, Mapping[str, Any]]) -> Plot:
         traces.append(_noise_marks([rewards[names[position]] for position in known], known))
     return plot(
         traces,
-        height=rows_height(len(names), bars=3),
+        height=height,
         xaxis=axis("in within-prompt scales", rangemode="tozero"),
         yaxis=name_axis(names),
     )

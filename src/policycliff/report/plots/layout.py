@@ -63,7 +63,12 @@ def share_limit(figures: Iterable[Figure | None]) -> float:
 
 def axis(title: str, **settings: Any) -> dict[str, Any]:
     """A numeric axis with a title."""
-    base = {"title": {"text": title, "standoff": 10}, "automargin": True, "fixedrange": True, "zeroline": False}
+    base = {
+        "title": {"text": title, "standoff": 10, "font": {"size": 13}},
+        "automargin": True,
+        "fixedrange": True,
+        "zeroline": False,
+    }
     return base | settings
 
 

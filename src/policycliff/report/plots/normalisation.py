@@ -46,7 +46,7 @@ def gain_boxes(rewards: Mapping[str, Mapping[str, Any]]) -> Plot:
     )
 
 
-def size_curves(figures: Mapping[str, Any], actual: str) -> Plot:
+def size_curves(figures: Mapping[str, Any]) -> Plot:
     """Ties and groups without spread at every group size up to the common one."""
     points = figures["points"]
     sizes = [point["k"] for point in points]
@@ -58,6 +58,6 @@ def size_curves(figures: Mapping[str, Any], actual: str) -> Plot:
     return plot(
         traces,
         height=320,
-        xaxis=size_axis(f"completions a prompt ({actual})", sizes),
+        xaxis=size_axis("completions a prompt", sizes),
         yaxis=share_axis("probability", range=[-0.02 * limit, limit]),
     )

@@ -93,7 +93,7 @@ def tied_sizes(histogram: Mapping[str, int]) -> Plot:
         "hovertemplate": "%{text}<extra></extra>",
     }
     ticks = {"tickvals": list(range(len(bins))), "ticktext": [name for name, _ in bins], "showgrid": False}
-    return plot([trace], xaxis=axis("behaviours that share the best reward", **ticks), yaxis=axis("prompts"))
+    return plot([trace], xaxis=axis("behaviours in the best set", **ticks), yaxis=axis("prompts"))
 
 
 def difficulty(figures: Mapping[str, Any]) -> Plot:
@@ -114,7 +114,7 @@ def difficulty(figures: Mapping[str, Any]) -> Plot:
     span = [edges[0], edges[-1]]
     return plot(
         [trace],
-        xaxis=axis("mean reward of a prompt's completions", range=span, showgrid=False),
+        xaxis=axis("mean reward of a prompt", range=span, showgrid=False),
         yaxis=axis("prompts"),
     )
 

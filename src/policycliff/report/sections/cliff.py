@@ -39,7 +39,7 @@ def cliff_section(result: Result) -> Section:
     plots: dict[str, Plot] = {"flips": flip_bars(rewards)}
     with_margins = {name: figures for name, figures in rewards.items() if has_margins(figures)}
     if with_margins:
-        plots["margins"] = margins(with_margins)
+        plots["margins"] = margins(with_margins, height=plots["flips"]["layout"]["height"])
     body = join(
         beside(
             plot_box("flips", "Untied prompts that a reward error can flip", plots["flips"], label=_label(rewards)),

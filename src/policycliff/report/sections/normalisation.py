@@ -24,7 +24,7 @@ def normalisation_section(result: Result) -> Section:
     if with_gain:
         plots["gains"] = gain_boxes(with_gain)
     if len(main["group_size"]["points"]) > 1:
-        plots["group-size"] = size_curves(main["group_size"], "effective reward")
+        plots["group-size"] = size_curves(main["group_size"])
     body = join(
         _tiles(result),
         beside(
@@ -34,7 +34,12 @@ def normalisation_section(result: Result) -> Section:
                 plots.get("gains"),
                 label="Box plots of the gain",
             ),
-            plot_box("group-size", "Smaller groups", plots.get("group-size"), label=_curve_label(main)),
+            plot_box(
+                "group-size",
+                "Ties in smaller groups (effective reward)",
+                plots.get("group-size"),
+                label=_curve_label(main),
+            ),
         ),
         table(_HEAD, [_row(name, figures) for name, figures in rewards.items()], label="Gain by reward"),
         _on_group_size(main),

@@ -6,8 +6,9 @@ from typing import Any
 from policycliff.report.elements import Html, details, join, paragraph, tag
 from policycliff.report.format import number, quantity
 from policycliff.report.sections.section import Section
-from policycliff.report.summary import Result
+from policycliff.report.summary import Result, shown_rewards
 from policycliff.report.text import one_line, short
+from policycliff.rollouts.settings import EFFECTIVE
 
 Completion = Mapping[str, Any]
 
@@ -19,8 +20,11 @@ def prompts_section(result: Result) -> Section | None:
     prompts = result["prompts_to_look_at"]
     if not prompts:
         return None
+    hidden = None if EFFECTIVE in shown_rewards(result) else EFFECTIVE
     truth = result["settings"]["columns"]["truth"]["column"]
-    body = join(_prompt(prompt, position, truth) for position, prompt in enumerate(prompts, start=1))
+    body = join(
+        _prompt(prompt, position, truth=truth, hidden=hidden) for position, prompt in enumerate(prompts, start=1)
+    )
     meaning = (
         "Boundary prompts: consequential ties first, those that leave most to chance leading, then the smallest "
         "winning margins. Read the texts and judge whether the reward should tell them apart. Marked scores differ."
@@ -28,10 +32,10 @@ def prompts_section(result: Result) -> Section | None:
     return Section("prompts", "Prompts to look at first", meaning, "Prop 2.9, Result 1", body)
 
 
-def _prompt(prompt: Mapping[str, Any], position: int, truth: str | None) -> Html:
-    completions = prompt["competing"]
+def _prompt(prompt: Mapping[str, Any], position: int, *, truth: str | None, hidden: str | None) -> Html:
+    completions = [_without(completion, hidden) for completion in prompt["competing"]]
     differing = differing_scores(completions)
-    digits = {name: _digits([_scores(completion).get(name) for completion in completions]) for name in differing}
+    digits = {name: _digits([completion["scores"].get(name) for completion in completions]) for name in differing}
     return tag(
         "article",
         tag("h3", f"{position}. ", short(prompt["prompt"], 90)),
@@ -46,13 +50,19 @@ def _prompt(prompt: Mapping[str, Any], position: int, truth: str | None) -> Html
     )
 
 
+def _without(completion: Completion, hidden: str | None) -> Completion:
+    """The completion with all its scores in one mapping, but the hidden one."""
+    scores = {"effective": completion["effective"], **completion["scores"]}
+    return {**completion, "scores": {name: value for name, value in scores.items() if name != hidden}}
+
+
 def differing_scores(completions: Sequence[Completion]) -> set[str]:
     """Names of the scores that are not the same in all completions.
 
-    >>> sorted(differing_scores([{"effective": 1.0, "scores": {"a": 1.0}}, {"effective": 1.0, "scores": {"a": 0.0}}]))
+    >>> sorted(differing_scores([{"scores": {"a": 1.0, "b": 1.0}}, {"scores": {"a": 0.0, "b": 1.0}}]))
     ['a']
     """
-    rows = [_scores(completion) for completion in completions]
+    rows = [completion["scores"] for completion in completions]
     names = {name for row in rows for name in row}
     return {name for name in names if len({row.get(name) for row in rows}) > 1}
 
@@ -64,10 +74,6 @@ def _digits(values: Sequence[float | None]) -> int:
         if len({number(value, digits=digits) for value in different}) == len(different):
             return digits
     return _MOST_DIGITS
-
-
-def _scores(completion: Completion) -> dict[str, float | None]:
-    return {"effective": completion["effective"], **completion["scores"]}
 
 
 def _why(prompt: Mapping[str, Any]) -> str:
@@ -101,15 +107,24 @@ def _completion(completion: Completion, digits: Mapping[str, int], truth: str | 
         None if completion["behaviour"] is None else f"behaviour {short(completion['behaviour'], 60)}",
         f"row {completion['row']}",
     ]
-    scores = [_score(name, value, digits, truth) for name, value in _scores(completion).items()]
-    text = completion["text"]
+    scores = [_score(name, value, digits, truth) for name, value in completion["scores"].items()]
     return tag(
         "div",
         tag("p", " · ".join(fact for fact in facts if fact), class_="facts"),
-        tag("p", "no text", class_="facts") if text is None else tag("pre", text, class_="text", tabindex="0"),
+        _text(completion["text"]),
         tag("dl", scores),
         class_="completion best" if completion["is_best"] else "completion",
     )
+
+
+def _text(text: str | None) -> Html:
+    if text is None:
+        return tag("p", "no text column", class_="facts")
+    if not text.strip():
+        return tag(
+            "p", "empty text" if not text else f"{quantity('blank', len(text))}, nothing else", class_="facts blank"
+        )
+    return tag("pre", text, class_="text", tabindex="0")
 
 
 def _score(name: str, value: float | None, digits: Mapping[str, int], truth: str | None) -> Html:
