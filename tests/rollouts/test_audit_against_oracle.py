@@ -227,7 +227,7 @@ def _softmax(values):
 
 
 def test_least_beta_keeps_the_shift_and_is_attained():
-    """No error of size e moves the policy by more than was allowed; one does by exactly that: no smaller beta would do."""
+    """No error of size e moves the policy by more than allowed; one does by exactly that."""
     error, allowed = 0.3, 0.2
     frame = pl.DataFrame({"prompt": ["p"] * 2, "completion": ["a", "b"], "x": [0.35, 0.65]})
     advice = audit(frame, rewards=["x"], reward_error=error, max_shift=allowed).to_dict()["advice"]

@@ -226,7 +226,7 @@ def _analyses_of_effective(
     parts = weighted_parts(table, scored, weights, settings)
     error, origin = _reward_error(scored, main.noise, settings)
     phantom = None
-    main_reward = rewards[_main_name(settings, weights)] if len(rewards) > 1 else None
+    main_reward = rewards[main_reward_name(settings, weights)] if len(rewards) > 1 else None
     known_max = None if main_reward is None else dict(settings.max_reward).get(main_reward.name)
     if main_reward is not None:
         phantom = phantom_advantages(scored, main_reward, max_reward=known_max)
@@ -243,13 +243,6 @@ def _analyses_of_effective(
             "drop_list": drop_list(table, scored, phantom),
         },
     }
-
-
-def _main_name(settings: AuditSettings, weights: dict[str, float]) -> str:
-    name = main_reward_name(settings, weights)
-    if name not in weights:
-        raise InvalidInputError(f"main_reward {name!r} is not one of the rewards {', '.join(weights)}.")
-    return name
 
 
 def _look_at(

@@ -28,14 +28,14 @@ class RawScores:
         return np.isfinite(self.values)
 
     def take(self, rows: Int64[np.ndarray, " kept"]) -> ScoreColumn:
-        """The scores of some rows in the order given, with what was not usable counted."""
+        """The scores of some rows in the order given; what is not usable is counted over all rows read."""
+        missing = 0 if self.nulls is None else int(self.nulls.sum())
+        not_a_number = int(np.isnan(self.values).sum()) - missing
+        infinite = int(np.isinf(self.values).sum())
         values = self.values[rows]
-        infinite = np.isinf(values)
-        not_a_number = int(np.isnan(values).sum())
-        missing = 0 if self.nulls is None else int(self.nulls[rows].sum())
-        values[infinite] = np.nan
+        values[np.isinf(values)] = np.nan
         values.flags.writeable = False
-        return ScoreColumn(self.name, values, missing=missing, nan=not_a_number - missing, infinite=int(infinite.sum()))
+        return ScoreColumn(self.name, values, missing=missing, nan=not_a_number, infinite=infinite)
 
 
 def read_scores(column: pl.Series, *, role: str) -> RawScores:

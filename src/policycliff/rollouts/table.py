@@ -25,7 +25,7 @@ class SkippedRows:
 class ScoreColumn:
     """One numeric column of the table, aligned with the sorted rows; NaN marks a score that is not usable.
 
-    `missing` counts nulls, `nan` NaNs and `infinite` infinities of the rows kept.
+    `missing` counts nulls, `nan` NaNs and `infinite` infinities over all rows read, also those left out.
     """
 
     name: str
