@@ -34,12 +34,17 @@ def print_audit(result: Result, console: Console) -> None:
     for line in _reading(result):
         console.print(Padding(line, (0, 0, 0, 1)))
     _heading(console, "Figures", "95 % intervals in brackets")
-    for table in (rewards_table(result, console.width), pairs_table(result), weights_table(result)):
-        if table is not None:
-            console.print(table)
-    price = price_table(result)
-    if price is not None:
-        console.print(price)
+    width = console.width
+    tables = (
+        rewards_table(result, width),
+        pairs_table(result, width),
+        weights_table(result),
+        price_table(result),
+    )
+    for position, table in enumerate(table for table in tables if table is not None):
+        if position:
+            console.print()
+        console.print(table)
     _look_at(result, console)
 
 
@@ -86,10 +91,10 @@ def _prompt_line(prompt: Mapping[str, Any], width: int) -> Text:
     name = short(prompt["prompt"], 32)
     head = f"{name}: {prompt['reason']}"
     if prompt["differs_in"]:
-        head += f" of {prompt['tied_size']}, differing in {', '.join(short(item, 24) for item in prompt['differs_in'])}"
+        head += f" of {prompt['tied_size']}, in {', '.join(short(item, 24) for item in prompt['differs_in'])}"
     elif prompt["reason"] == "small winning margin":
         head += f", radius {prompt['radius']:.3g}"
-    text = Text(head[:width])
+    text = Text(one_line(head, width))
     rest = width - len(head) - 4
     if prompt["prompt_text"] and rest > 16:
         text.append(f'  "{one_line(prompt["prompt_text"], rest - 2)}"', style="dim")

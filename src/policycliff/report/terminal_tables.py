@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from policycliff.report.format import interval, mean_text, number, percent, percent_interval, share_text
+from policycliff.report.format import interval, number, percent, percent_interval
 from policycliff.report.summary import Result, shown_rewards
 from policycliff.report.text import short
 from policycliff.rollouts.settings import EFFECTIVE
@@ -15,7 +15,8 @@ from policycliff.rollouts.settings import EFFECTIVE
 _LABEL_WIDTH = 24
 _WIDE_CELL = 22
 _NARROW_CELL = 15
-_MOST_PAIRS = 6
+_MOST_PAIRS = 4
+_WIDE_SCREEN = 100
 
 Figures = Mapping[str, Any]
 Parts = tuple[str, str]
@@ -39,25 +40,27 @@ def rewards_table(result: Result, width: int) -> Table:
     return table
 
 
-def pairs_table(result: Result) -> Table | None:
+def pairs_table(result: Result, width: int) -> Table | None:
     """Pairs of rewards that disagree most."""
     pairs = [pair for pair in result["pairs"] if pair["prompts"]]
     if not pairs:
         return None
     pairs.sort(key=lambda pair: -pair["best_disjoint_share"]["value"])
-    hidden = len(pairs) - _MOST_PAIRS
-    table = _table(caption=f"{hidden} more pairs in the report" if hidden > 0 else None)
+    hidden, wide = len(pairs) - _MOST_PAIRS, width >= _WIDE_SCREEN
+    table = _table(caption=f"{hidden} more pairs in the report and in --json" if hidden > 0 else None)
     table.add_column("pair", overflow="fold")
-    for heading in ("best sets differ", "no best in common", "rank corr.", "policy shift (TV)"):
-        table.add_column(heading, justify="right")
+    for heading in ("best sets\ndiffer", "no best\nin common", "rank\ncorr.", "policy\nmoves (TV)"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for pair in pairs[:_MOST_PAIRS]:
-        table.add_row(
-            Text(f"{short(pair['first'], 26)} / {short(pair['second'], 26)}"),
-            percent(pair["best_changes_share"]["value"]),
-            share_text(pair["best_disjoint_share"]),
-            number(pair["rank_correlation"]["value"]),
-            "not estimable" if pair["total_variation"] is None else number(pair["total_variation"]["value"]),
+        disjoint = _share("best_disjoint_share")(pair)
+        others = (
+            _share("best_changes_share")(pair),
+            _mean(pair["rank_correlation"]),
+            _mean(pair["total_variation"]) or ("not estimable", ""),
         )
+        changes, correlation, shift = (_cell(parts if wide else _bare(parts), wide=True) for parts in others)
+        label = Text(f"{short(pair['first'], 20)} /\n{short(pair['second'], 20)}")
+        table.add_row(label, changes, _cell(disjoint, wide=True), correlation, shift)
     return table
 
 
@@ -67,17 +70,21 @@ def weights_table(result: Result) -> Table | None:
     if len(weights) < 2:
         return None
     table = _table()
-    table.add_column("weight", overflow="fold")
+    table.add_column("nearest wall of", overflow="fold")
     table.add_column("now", justify="right")
-    for heading in ("on a wall", "within 10 %", "within 50 %", "never"):
+    for heading in ("on it", "within 10 %", "within 50 %", "farther", "never"):
         table.add_column(heading, justify="right")
     for weight in weights:
-        within = {round(100 * item["factor"]): item["share"] for item in weight["within"]}
-        shares = (weight["on_wall_share"], within[10], within[50], weight["never_crosses_share"])
-        table.add_row(
-            Text(short(weight["name"])), number(weight["weight"]), *(percent(item["value"]) for item in shares)
-        )
+        table.add_row(Text(short(weight["name"])), number(weight["weight"]), *_wall_shares(weight))
     return table
+
+
+def _wall_shares(weight: Figures) -> list[str]:
+    within = {round(100 * item["factor"]): item["share"]["value"] for item in weight["within"]}
+    on_wall, never = weight["on_wall_share"]["value"], weight["never_crosses_share"]["value"]
+    farther = max(0.0, 1.0 - on_wall - within[50] - never)
+    farther = 0.0 if farther < 1e-9 else farther
+    return [percent(value) for value in (on_wall, within[10], within[50], farther, never)]
 
 
 def price_table(result: Result) -> Table | None:
@@ -87,14 +94,15 @@ def price_table(result: Result) -> Table | None:
         return None
     table = _table()
     table.add_column(Text(short(truth["column"])), overflow="fold")
-    for heading in ("sampled", "worst tied", "best tied", "best sampled", "left to chance"):
+    for heading in ("sampled", "worst\ntied", "best\ntied", "best\nsampled", "left to\nchance"):
         table.add_column(heading, justify="right")
     for key, label in (("all", "all prompts"), ("with_spread", "with spread"), ("zero_spread", "zero spread")):
         stratum = truth[key]
         if stratum["prompts"]:
             levels = ("sampling_truth", "worst_truth", "best_truth", "largest_truth")
             cells = [number(stratum[level]["value"]) for level in levels]
-            table.add_row(f"{label} ({stratum['prompts']:,})", *cells, mean_text(stratum["exposure"]))
+            chance = _cell(_mean(stratum["exposure"]), wide=True)
+            table.add_row(f"{label} ({stratum['prompts']:,})", *cells, chance)
     return table
 
 
@@ -105,6 +113,7 @@ def _table(caption: str | None = None) -> Table:
         caption_justify="left",
         pad_edge=False,
         header_style="bold",
+        collapse_padding=True,
         show_edge=False,
     )
 
@@ -139,11 +148,22 @@ def _share(key: str) -> Callable[[Figures], Parts | None]:
     return cell
 
 
+def _mean(figure: Figures | None) -> Parts | None:
+    if figure is None or figure["value"] is None:
+        return None
+    return number(figure["value"]), interval(figure)
+
+
+def _bare(parts: Parts | None) -> Parts | None:
+    """Without the interval, where there is no room for it."""
+    return None if parts is None else (parts[0], "")
+
+
 def _tied_size(figures: Figures) -> Parts | None:
     figure = figures.get("tied_size_mean")
     if figure is None:
         return None
-    return ("no ties", "") if figure["value"] is None else (number(figure["value"]), interval(figure))
+    return ("no ties", "") if figure["value"] is None else _mean(figure)
 
 
 def _solved(figures: Figures) -> Parts | None:
@@ -153,15 +173,15 @@ def _solved(figures: Figures) -> Parts | None:
     return f"{percent(solved)} / {percent(unsolved)}", ""
 
 
-def _median(key: str) -> Callable[[Figures], Parts | None]:
-    def cell(figures: Figures) -> Parts | None:
-        quantiles = figures.get(key)
-        if quantiles is None:
-            return None
-        quantiles = quantiles.get("quantiles", quantiles)
-        return None if quantiles is None else (number(quantiles["p50"]), "")
+def _radius(figures: Figures) -> Parts | None:
+    quantiles = figures.get("radius", {}).get("quantiles")
+    return None if quantiles is None else (number(quantiles["p50"]), "")
 
-    return cell
+
+def _gain(figures: Figures) -> Parts | None:
+    if "gain" not in figures:
+        return None
+    return ("no spread", "") if figures["gain"] is None else (number(figures["gain"]["p50"]), "")
 
 
 def _flips(figures: Figures) -> Parts | None:
@@ -189,9 +209,9 @@ _ROWS: tuple[tuple[str, Callable[[Figures], Parts | None]], ...] = (
     ("  behaviours in a tie", _tied_size),
     ("zero spread", _share("zero_spread_share")),
     ("  solved / not", _solved),
-    ("radius, median", _median("radius")),
-    ("flip at 0.1 of scale", _flips),
+    ("radius, median", _radius),
+    ("others flip at 0.1 scale", _flips),
     ("noise of one score", _noise),
     ("flip when scored again", _share("flip_probability_mean")),
-    ("gain 1/(std+eps), med.", _median("gain")),
+    ("gain 1/(std+eps), med.", _gain),
 )
