@@ -91,7 +91,7 @@ def test_groups_and_behaviours_are_those_of_plain_dictionaries(
     assert (np.diff(table.behaviour) >= 0).all()
     kept = sum(item.count for item in table.skipped if item.unit == "rows" and "kept" not in item.reason)
     assert table.n_rows + kept == len(rows)
-    assert table.duplicate_rows == len(rows) - len({tuple(map(repr, row.values())) for row in rows})
+    assert table.duplicate_rows == len(rows) - len({repr(sorted(row.items())) for row in rows})
 
 
 @given(rows=ROWS, seed=st.integers(0, 1000))
@@ -247,3 +247,24 @@ def test_building_blocks() -> None:
     grouping = group_rows([pl.Series(["a", None, "a"])], n_rows=3, required=1)
     assert grouping.group.tolist() == [0, -1, 0]
     assert grouping.skipped[0].count == 1
+
+
+def test_a_guessed_group_that_mixes_prompts_is_not_used() -> None:
+    frame = pl.DataFrame({"task_id": ["math"] * 4, "prompt": ["p", "p", "q", "q"], "reward": [0.0] * 4})
+    loaded = load_rollouts(frame, AuditSettings())
+    assert loaded.table.n_groups == 2
+    assert any("'task_id' holds several prompts a value" in note for note in loaded.notes)
+    assert load_rollouts(frame, AuditSettings(group="task_id")).table.n_groups == 1
+
+
+def test_a_group_whose_prompts_all_differ_stays_the_group() -> None:
+    frame = pl.DataFrame({"group": [1, 1, 2, 2], "prompt": list("abcd"), "reward": [0.0] * 4})
+    assert load_rollouts(frame, AuditSettings()).table.n_groups == 2
+
+
+def test_a_guessed_step_that_differs_in_every_row_of_a_group_is_not_used() -> None:
+    frame = pl.DataFrame({"prompt": ["p", "p", "q", "q"], "step": [1, 2, 1, 2], "reward": [0.0] * 4})
+    loaded = load_rollouts(frame, AuditSettings())
+    assert loaded.table.n_groups == 2
+    assert any("one completion a group" in note for note in loaded.notes)
+    assert load_rollouts(frame, AuditSettings(step="step")).table.n_groups == 4

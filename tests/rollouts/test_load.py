@@ -59,9 +59,9 @@ def test_unusable_scores_are_nan_and_counted_each_for_what_it_is() -> None:
     )
     loaded = load_rollouts(frame, AuditSettings(rewards=(("reward", 1.0), ("other", 1.0))))
     reward, other = loaded.table.rewards
-    assert (reward.missing, reward.nan, reward.infinite) == (1, 1, 2)
+    assert (reward.missing, reward.nan, reward.infinite) == (2, 1, 2)
     assert np.isnan(reward.scores).tolist() == [False, True, True, True, True]
-    assert other.missing == 0
+    assert other.missing == 1
     assert [(item.reason, item.count) for item in loaded.table.skipped] == [("no usable score in any reward column", 1)]
 
 
@@ -237,3 +237,51 @@ def test_settings_that_name_what_is_not_audited() -> None:
             load_rollouts(frame, AuditSettings(**option))
     with pytest.raises(InvalidInputError, match="given as reward and as truth"):
         load_rollouts(frame, AuditSettings(rewards=(("reward", 1.0),), truth="reward"))
+
+
+def test_a_folder_as_trl_logs_it(tmp_path: Path) -> None:
+    def message(role: str, text: str) -> list[dict[str, str]]:
+        return [{"role": role, "content": text}]
+
+    for step in (9, 10):
+        pl.DataFrame(
+            {
+                "step": [step] * 8,
+                "prompt": [message("user", text) for text in ("p", "p", "q", "q", "p", "p", "q", "q")],
+                "completion": [message("assistant", str(number % 3)) for number in range(8)],
+                "accuracy_reward": [1.0, None] * 4,
+                "format_reward": pl.Series([0.1] * 8, dtype=pl.Float32),
+                "advantage": [0.5] * 8,
+            }
+        ).write_parquet(tmp_path / f"completions_{step:05d}.parquet")
+    loaded = load_rollouts(tmp_path, AuditSettings(group_size=2))
+    table = loaded.table
+    assert loaded.rewards == (("accuracy_reward", 1.0), ("format_reward", 1.0))
+    assert table.offsets.tolist() == list(range(0, 17, 2))
+    assert table.rewards[1].scores[0] == 0.1
+    assert table.frame["__completion"][0] == "assistant: 0"
+    assert table.frame["__step"].to_list() == [9] * 8 + [10] * 8
+    assert table.frame["__prompt_id"].unique(maintain_order=True).to_list()[:3] == [
+        "user: p",
+        "user: q",
+        "user: p [block 2]",
+    ]
+
+
+def test_lines_as_verl_dumps_them(tmp_path: Path) -> None:
+    for step in (1, 2):
+        lines = [
+            f'{{"input": "p{number % 2}", "output": "o{number}", "gts": "g", "score": {number / 2}, "step": {step}, '
+            f'"acc": true, "uid": "u{step}_{number}"}}'
+            for number in range(4)
+        ]
+        (tmp_path / f"{step}.jsonl").write_text("\n".join(lines))
+    loaded = load_rollouts(tmp_path, AuditSettings())
+    assert loaded.table.n_groups == 4
+    assert loaded.rewards == (("score", 1.0),)
+    assert [loaded.columns[role]["column"] for role in ("prompt", "completion", "step", "group")] == [
+        "input",
+        "output",
+        "step",
+        None,
+    ]

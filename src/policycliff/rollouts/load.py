@@ -3,18 +3,18 @@
 Only the columns that play a part are read. Cost: linear in rows; about three times the text's size in memory at most.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from policycliff.rollouts.canonical import canonical_table
-from policycliff.rollouts.columns import Columns, Role, resolve_columns
+from policycliff.rollouts.columns import Columns, resolve_columns
 from policycliff.rollouts.derive import with_derived
 from policycliff.rollouts.read import open_table
-from policycliff.rollouts.rows import RowsRead, read_rows
+from policycliff.rollouts.rows import read_rows
 from policycliff.rollouts.settings import AuditSettings
+from policycliff.rollouts.settle import settle
 from policycliff.rollouts.table import RolloutTable
 
 
@@ -42,6 +42,7 @@ class LoadedRollouts:
 def load_rollouts(table: object, settings: AuditSettings) -> LoadedRollouts:
     """Load a table for the audit.
 
+    >>> import polars as pl
     >>> frame = pl.DataFrame({"prompt": ["p", "p"], "completion": ["a", "b"], "reward": [1.0, 0.0]})
     >>> loaded = load_rollouts(frame, AuditSettings())
     >>> loaded.table.n_groups, loaded.rewards
@@ -61,7 +62,7 @@ def load_rollouts(table: object, settings: AuditSettings) -> LoadedRollouts:
     source = with_derived(original, settings.derive)
     columns = resolve_columns(source.schema(), settings)
     read = read_rows(original, source, columns, settings)
-    columns = _settle(columns, read)
+    columns = settle(columns, read)
     rollouts = canonical_table(columns, read, settings)
     notes = (*columns.notes, *_notes(columns, rollouts, settings))
     return LoadedRollouts(
@@ -72,25 +73,6 @@ def load_rollouts(table: object, settings: AuditSettings) -> LoadedRollouts:
         rows_read=read.n_rows,
         notes=notes,
     )
-
-
-def _settle(columns: Columns, read: RowsRead) -> Columns:
-    """The columns, once the values have had their say on the guesses."""
-    notes = list(columns.notes)
-    group, step = columns.group, columns.step
-    if group.origin == "guessed":
-        useful = [name for name in columns.group_guesses if _repeats(read.labels[name])]
-        dropped = [name for name in columns.group_guesses if name not in useful]
-        notes += [f"{name!r} differs in every row, so it is not taken for the group." for name in dropped]
-        group = Role(useful[0], "guessed") if useful else Role()
-    if step.origin == "guessed" and step.column is not None and read.labels[step.column].n_unique() == 1:
-        step = Role()
-    return replace(columns, group=group, step=step, notes=tuple(notes))
-
-
-def _repeats(column: pl.Series) -> bool:
-    present = column.drop_nulls()
-    return len(present) > 0 and present.n_unique() < len(present)
 
 
 def _notes(columns: Columns, table: RolloutTable, settings: AuditSettings) -> tuple[str, ...]:
