@@ -182,7 +182,11 @@ def _bad_row(kernel: sp.csr_array, code: int, bad: int, *, pairs: PairList, fram
     total = row_sums(kernel.indptr, kernel.data, row)
     got, expected, remedy = {
         BAD_NUMBER: ("a probability that is NaN or infinite", "finite probabilities", "Replace it."),
-        BAD_NEGATIVE: (f"the negative probability {entries.min()}", "probabilities of at least 0", "Correct it."),
+        BAD_NEGATIVE: (
+            f"the negative probability {entries.min(initial=0.0)}",
+            "probabilities of at least 0",
+            "Correct it.",
+        ),
         BAD_INDEX: ("a successor index out of range", f"0 to {frame.n_states - 1}", "Rebuild the sparse matrix."),
         BAD_SUM: (
             f"probabilities that sum to {float(total)!r}",

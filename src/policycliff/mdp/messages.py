@@ -81,7 +81,7 @@ def check_distribution(name: str, value: Any, size: int) -> Float64[np.ndarray, 
     check_finite(name, array)
     if (array < 0).any() or abs(array.sum() - 1.0) > 1e-9:
         raise fail(
-            got=f"`{name}` with minimum {array.min()} and sum {array.sum()!r}",
+            got=f"`{name}` with minimum {array.min()} and sum {float(array.sum())!r}",
             expected="non-negative probabilities that sum to 1 within 1e-9",
             remedy=f"Divide `{name}` by its sum.",
         )

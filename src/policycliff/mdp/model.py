@@ -15,7 +15,7 @@ Cost. Memory: 12 bytes a stored probability and 32 bytes a pair. Building: one p
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -75,7 +75,7 @@ class MDP:
         initial: Any = None,
         state_names: Sequence[str] | None = None,
         action_names: Sequence[str] | None = None,
-    ) -> Self:
+    ) -> "MDP":
         """Build an MDP in which all states share one list of actions.
 
         Args:
@@ -127,7 +127,7 @@ class MDP:
         initial: Any = None,
         state_names: Sequence[str] | None = None,
         action_names: Sequence[str] | None = None,
-    ) -> Self:
+    ) -> "MDP":
         """Build an MDP from a list of (state, action) pairs: states may have different numbers of actions.
 
         Args:
@@ -167,10 +167,10 @@ class MDP:
         return cls._from_blocks(blocks)
 
     @classmethod
-    def _from_blocks(cls, blocks: Blocks) -> Self:
+    def _from_blocks(cls, blocks: Blocks) -> "MDP":
         return cls(**blocks)
 
-    def with_rewards(self, rewards: Any) -> Self:
+    def with_rewards(self, rewards: Any) -> "MDP":
         """The same world under another reward; kernel, names and structure are shared, not copied.
 
         Args:

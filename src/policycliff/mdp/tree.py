@@ -69,10 +69,10 @@ class _Graph:
 
 def token_tree(
     sequences: Iterable[Sequence[Hashable]],
-    rewards: Sequence[Any],
+    rewards: Sequence[Any] | np.ndarray,
     *,
     gamma: float = 1.0,
-    prompts: Sequence[Hashable] | None = None,
+    prompts: Iterable[Hashable] | None = None,
     merge: Merge | None = None,
     conflict: str = "error",
     named: bool = True,
@@ -119,7 +119,10 @@ def token_tree(
 
 
 def _grow(
-    sequences: list[tuple[Hashable, ...]], owners: list[Hashable], rewards: Sequence[Any], merge: Merge | None
+    sequences: list[tuple[Hashable, ...]],
+    owners: list[Hashable],
+    rewards: Sequence[Any] | np.ndarray,
+    merge: Merge | None,
 ) -> tuple[_Graph, list[int]]:
     """Insert all sequences; also the root of each prompt."""
     graph, roots = _Graph(), dict[Hashable, int]()

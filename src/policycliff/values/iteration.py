@@ -26,6 +26,8 @@ from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLO
 # Sweeps under one policy between two backups: until the range of the change has shrunk to this share.
 EVALUATION_SHARE = 3e-3
 EVALUATION_LIMIT = 1000
+# Backups in a row without a better bound after which rounding is all that is left.
+PATIENCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def policy_iteration(operator: BellmanOperator, tolerance: float, limit: int) ->
 def _iterate(operator: BellmanOperator, tolerance: float, limit: int, *, evaluation: str) -> Outcome:
     """The loop that the methods share."""
     mdp = operator.mdp
-    monitor = Monitor(tolerance=tolerance, limit=limit, patience=1000 if evaluation == "none" else 50)
+    monitor = Monitor(tolerance=tolerance, limit=limit, patience=PATIENCE)
     q = np.empty(mdp.n_pairs)
     backup = operator.start()
     iterations = 1

@@ -105,7 +105,7 @@ def check_policy(name: str, policy: Any, mdp: MDP) -> Float64[np.ndarray, " pair
     if bad >= 0:
         here = vector[mdp.offsets[bad] : mdp.offsets[bad + 1]]
         raise fail(
-            got=f"`{name}` with minimum {here.min()} and sum {here.sum()!r} at {mdp.state_name(bad)}",
+            got=f"`{name}` with minimum {here.min()} and sum {float(here.sum())!r} at {mdp.state_name(bad)}",
             expected="non-negative probabilities that sum to 1 within 1e-9 in each state",
             remedy="Divide by the sum in each state.",
         )
