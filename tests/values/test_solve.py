@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from core_oracles import garnet, linear_program, random_mdp
+
+from policycliff import MDP, solve, token_tree
+from policycliff.errors import InvalidInputError
+
+ITERATIVE = ["value_iteration", "policy_iteration", "modified_policy_iteration"]
+
+
+def chain_to_goal(length, gamma):
+    """Walk right for -1 a step; the last state is terminal."""
+    kernel = np.zeros((length + 1, 1, length + 1))
+    kernel[np.arange(length), 0, np.arange(1, length + 1)] = 1.0
+    terminal = np.arange(length + 1) == length
+    return MDP.from_arrays(kernel, -1.0 * ~terminal, gamma, terminal=terminal)
+
+
+@pytest.mark.parametrize("method", [*ITERATIVE, "backward", "auto"])
+@pytest.mark.parametrize("gamma", [0.5, 0.9, 1.0])
+def test_a_walk_to_the_goal_costs_a_geometric_sum(method, gamma):
+    solution = solve(chain_to_goal(6, gamma), method=method)
+    steps = 6 - np.arange(7)
+    expected = -steps if gamma == 1.0 else -(1 - gamma**steps) / (1 - gamma)
+    np.testing.assert_allclose(solution.values, expected, atol=solution.error_bound + 1e-15)
+    assert solution.status == "converged"
+
+
+@pytest.mark.parametrize("method", ITERATIVE)
+def test_two_states_against_pencil_and_paper(method):
+    stay, swap = np.eye(2), np.eye(2)[::-1]
+    mdp = MDP.from_arrays(np.stack([stay, swap], axis=1), [[0.0, -1.0], [1.0, 0.0]], 0.5)
+    solution = solve(mdp, method=method)
+    # State 1 stays for 1 / (1 - 0.5) = 2; state 0 pays 1 to swap: -1 + 0.5 * 2 = 0 = staying forever.
+    np.testing.assert_allclose(solution.q_values, [0.0, 0.0, 2.0, 0.0], atol=1e-10)
+
+
+@pytest.mark.parametrize("method", ITERATIVE)
+@pytest.mark.parametrize("gamma", [0.3, 0.9, 0.98])
+@pytest.mark.parametrize("terminals", [0, 3])
+def test_methods_agree_with_the_linear_program(method, gamma, terminals):
+    mdp = random_mdp(5, states=12, actions=4, gamma=gamma, terminals=terminals, branching=3)
+    solution = solve(mdp, method=method)
+    assert solution.status in {"converged", "rounding_floor"}
+    np.testing.assert_allclose(solution.values, linear_program(mdp), rtol=1e-8, atol=1e-7)
+
+
+def test_methods_agree_on_a_larger_mdp():
+    kernel, rewards = garnet(0, states=4000, actions=3, branching=4)
+    mdp = MDP.from_arrays(kernel, rewards, 0.95)
+    solutions = [solve(mdp, method=method) for method in ITERATIVE]
+    for solution in solutions:
+        assert solution.error_bound <= 1e-10
+        np.testing.assert_allclose(solution.q_values, solutions[0].q_values, rtol=0, atol=2e-10)
+
+
+@pytest.mark.parametrize("method", ITERATIVE)
+def test_periodic_chains_converge(method):
+    size = 6
+    kernel = np.roll(np.eye(size), 1, axis=1)[:, None, :]
+    mdp = MDP.from_arrays(kernel, np.arange(size) == 0, 0.99)
+    expected = 0.99 ** ((-np.arange(size)) % size) / (1 - 0.99**size)
+    np.testing.assert_allclose(solve(mdp, method=method).values, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("method", ITERATIVE)
+def test_two_chains_that_never_meet_converge(method):
+    mdp = MDP.from_arrays(np.eye(2)[:, None, :], [1.0, -3.0], 0.9)
+    np.testing.assert_allclose(solve(mdp, method=method).values, [10.0, -30.0], atol=1e-10)
+
+
+def test_q_values_policy_and_values_belong_together():
+    solution = solve(random_mdp(7))
+    mdp = solution.mdp
+    chosen = np.flatnonzero(solution.policy)
+    assert chosen.size == mdp.n_states
+    np.testing.assert_array_equal(solution.values, solution.q_values[chosen])
+    np.testing.assert_array_equal(solution.values, np.maximum.reduceat(solution.q_values, mdp.offsets[:-1]))
+    for array in (solution.values, solution.q_values, solution.policy):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0.0
+
+
+def test_gamma_zero_is_exact_also_with_cycles():
+    mdp = random_mdp(8, gamma=0.0)
+    solution = solve(mdp)
+    assert (solution.method, solution.error_bound) == ("backward", 0.0)
+    np.testing.assert_array_equal(solution.q_values, mdp.rewards)
+
+
+def test_auto_takes_one_pass_where_it_can():
+    assert solve(token_tree(["ab"], [1.0])).method == "backward"
+    assert solve(random_mdp(9)).method == "modified_policy_iteration"
+
+
+@pytest.mark.parametrize("method", ITERATIVE)
+def test_a_tolerance_below_the_floor_ends_and_says_so(method):
+    solution = solve(random_mdp(10, gamma=0.999), method=method, tolerance=0.0)
+    assert solution.status == "rounding_floor"
+    assert 0.0 < solution.error_bound < 1e-8
+
+
+@pytest.mark.parametrize("method", ITERATIVE)
+def test_the_iteration_limit_ends_and_says_so(method):
+    solution = solve(random_mdp(10, gamma=0.999, states=12, branching=2), method=method, max_iterations=1)
+    assert solution.status == "iteration_limit"
+    exact = solve(solution.mdp)
+    assert np.abs(solution.q_values - exact.q_values).max() <= solution.error_bound
+
+
+def test_a_discount_one_ulp_below_one_gives_an_honest_bound():
+    solution = solve(MDP.from_arrays(np.ones((1, 1, 1)), [1.0], np.nextafter(1.0, 0.0)), max_iterations=50)
+    assert solution.status == "rounding_floor"
+    assert solution.error_bound > 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"method": "magic"}, "magic"), ({"tolerance": -1.0}, "tolerance"), ({"tolerance": np.nan}, "tolerance")],
+)
+def test_bad_arguments_are_refused(options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        solve(random_mdp(0), **options)
+
+
+def test_backward_refuses_a_cycle():
+    with pytest.raises(InvalidInputError, match="cycle"):
+        solve(random_mdp(0), method="backward")
+
+
+def test_summaries():
+    solution = solve(random_mdp(0))
+    assert repr(solution).startswith("Solution(converged by modified_policy_iteration")
+    assert solution.to_dict()["values"] == solution.values.tolist()
+    assert solution.policy_error_bound == 1.0
