@@ -284,6 +284,21 @@ def test_the_demo_writes_its_report_where_it_says(tmp_path: Path, monkeypatch: p
     assert figures["rewards"]["effective"]["tied_share"]["value"] > 0.5
 
 
+def test_control_characters_of_the_data_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    name = "re\x1b[31mward\n[bold]x"
+    pl.DataFrame({"prompt": ["p", "p"], name: [1.0, 0.0]}).write_parquet(tmp_path / "t.parquet")
+    table = str(tmp_path / "t.parquet")
+    for options in (["--reward", name, "--dry-run"], ["--reward", name], ["--reward", "y"]):
+        output = runner.invoke(app, ["audit", table, *options]).output
+        assert "\x1b" not in output
+        assert "[bold]" in output.replace("\n", "")
+    condition = runner.invoke(
+        app, ["audit", table, "--reward", name, "-q", "--fail-on", f"rewards.{name}.tied_share>=0"]
+    )
+    assert "\x1b" not in condition.stderr
+    assert condition.exit_code == 1
+
+
 def test_usage_errors_are_typers() -> None:
     for arguments in (["audit"], ["audit", MATH, "--bogus"], ["nothing"], ["audit", MATH, "--missing", "maybe"]):
         assert runner.invoke(app, arguments).exit_code == 2

@@ -119,7 +119,7 @@ def _stage(place: Path, text: str) -> str:
     """Write the text beside its place and say where; leaves nothing behind if that fails."""
     handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -6,28 +6,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from policycliff.report.text import one_line
+
 
 def print_recognition(found: dict[str, Any], console: Console) -> None:
     """Print the result of `recognise`: columns and why, groups and their sizes, what is left out, notes."""
     sizes = found["group_sizes"]
-    console.print(Text(f"{found['source']}: {found['rows_read']} rows"))
+    console.print(_plain(f"{found['source']}: {found['rows_read']} rows"))
     console.print(_columns(found["columns"]))
     console.print(
-        Text(
+        _plain(
             f"{found['prompts']} prompts, {found['completions']} completions, {found['behaviours']} behaviours; "
             f"{sizes['min']} to {sizes['max']} completions a prompt (median {sizes['median']:g})."
         )
     )
     for item in found["skipped"]:
-        console.print(Text(f"{item['count']} {item['unit']}: {item['reason']}."))
+        console.print(_plain(f"{item['count']} {item['unit']}: {item['reason']}."))
     for name, count in found["unusable_scores"].items():
         if any(count.values()):
             told = ", ".join(f"{number} {kind}" for kind, number in count.items() if number)
-            console.print(Text(f"{name}: {told} scores."))
+            console.print(_plain(f"{name}: {told} scores."))
     if found["duplicate_rows"]:
-        console.print(Text(f"{found['duplicate_rows']} rows repeat another row whole (kept: they are draws)."))
+        console.print(_plain(f"{found['duplicate_rows']} rows repeat another row whole (kept: they are draws)."))
     for note in found["notes"]:
-        console.print(Text(f"Note: {note}"))
+        console.print(_plain(f"Note: {note}"))
 
 
 def _columns(columns: dict[str, Any]) -> Table:
@@ -47,4 +49,9 @@ def _columns(columns: dict[str, Any]) -> Table:
 
 def _add(table: Table, role: str, column: str | None, origin: str) -> None:
     if column is not None:
-        table.add_row(Text(role), Text(column), Text(origin))
+        table.add_row(_plain(role), _plain(column), _plain(origin))
+
+
+def _plain(text: str) -> Text:
+    """Text from the data: no markup, no control characters."""
+    return Text(one_line(text))

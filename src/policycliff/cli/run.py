@@ -16,6 +16,7 @@ from policycliff.cli.outputs import Outputs, drop_list_text, json_text, write_al
 from policycliff.cli.progress import shown_progress
 from policycliff.cli.recognition import print_recognition
 from policycliff.errors import PolicyCliffError
+from policycliff.report.text import one_line
 from policycliff.rollouts.audit import run_audit
 from policycliff.rollouts.files import find_tables
 from policycliff.rollouts.load import load_rollouts
@@ -82,7 +83,7 @@ def exit_codes() -> Iterator[list[Path]]:
     try:
         yield written
     except PolicyCliffError as error:
-        typer.echo(f"policycliff: error: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"policycliff: error: {one_line(str(error))}", err=True)
         raise typer.Exit(BAD_INPUT) from None
     except KeyboardInterrupt:
         done = f"written: {', '.join(map(str, written))}" if written else "nothing was written"
@@ -205,6 +206,7 @@ def _judge(conditions: list[Condition], result: dict[str, Any]) -> None:
     judged = [(condition, *condition.holds(result)) for condition in conditions]
     holding = [(condition, figure) for condition, holds, figure in judged if holds]
     for condition, figure in holding:
-        typer.echo(f"policycliff: --fail-on {condition.text} holds: {condition.path} is {figure:.6g}.", err=True)
+        told = one_line(f"--fail-on {condition.text} holds: {condition.path} is {figure:.6g}.")
+        typer.echo(f"policycliff: {told}", err=True)
     if holding:
         raise typer.Exit(FAILED)
