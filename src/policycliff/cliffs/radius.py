@@ -8,7 +8,8 @@ D = rho * sign(d) ties that pair, and just beyond it the pair is better. With ha
 |D| <= e * u and the norm is that of u * d; with the 2-norm it is ||u * d||_2. Rewards of terminal states do not move.
 
 What Proposition 2.4 alone certifies is gap (1 - gamma) / 2 (at gamma = 1: gap over twice the longest path); the
-radius is never less, and never more than gap / 2 for the plain ball.
+radius is never less. For the plain ball it is never more than gap / 2 where no state is terminal, because row(s, a)
+then sums to -1; with frozen rewards of terminal states only the gap itself bounds it.
 
 Reachable states only is another question: which perturbation changes what happens from the initial distribution? It is
 the least (J_pi - J_other) / ||x_other - x_pi|| over policies with another occupancy x. On a deterministic tree this is
