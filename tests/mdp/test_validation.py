@@ -74,7 +74,7 @@ def test_gamma_one_needs_an_acyclic_mdp():
         ({"terminal": np.array([True])}, "`terminal` of shape"),
         ({"terminal": np.array([False, True])}, "leads elsewhere"),
         ({"initial": [0.5, 0.6]}, "sum"),
-        ({"initial": [-0.5, 1.5]}, "minimum -0.5"),
+        ({"initial": [-0.5, 1.5]}, r"minimum -0\.5"),
         ({"initial": [1.0]}, "`initial` of shape"),
         ({"initial": [np.nan, 1.0]}, "finite"),
         ({"state_names": ["a"]}, "1 entries in `state_names`"),
@@ -90,7 +90,7 @@ def test_bad_options_are_named(options, message):
 def test_terminal_states_pay_nothing():
     kernel = KERNEL.copy()
     kernel[1] = [0.0, 1.0]
-    with pytest.raises(InvalidInputError, match="reward 5.0 at terminal state 1"):
+    with pytest.raises(InvalidInputError, match=r"reward 5\.0 at terminal state 1"):
         MDP.from_arrays(kernel, changed(REWARDS, (1, 0), 5.0), 0.9, terminal=np.array([False, True]))
 
 
