@@ -104,6 +104,14 @@ def test_a_weight_of_zero_is_shown_and_never_poisons_the_sum():
     assert result["counts"]["unusable_scores"]["metric"] == {"missing": 1, "nan": 1, "infinite": 0}
 
 
+def test_a_negative_weight_is_a_penalty_whose_least_value_is_best():
+    table = frame([2], r=[1.0, 1.0], length=[10.0, 30.0], again=[10.0, 30.0])
+    result = audit(table, rewards={"r": 1.0, "length": -0.01}, rerun={"length": "again"}).to_dict()
+    assert result["rewards"]["length"]["better"] == "smaller"
+    pair = next(item for item in result["pairs"] if {item["first"], item["second"]} == {"length", "effective"})
+    assert pair["best_changes_share"]["count"] == 0
+
+
 def test_infinite_scores_are_counted_and_left_out():
     table = frame([3], r=[1.0, float("inf"), 0.0])
     result = audit(table, rewards=["r"]).to_dict()

@@ -21,7 +21,7 @@ from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.advice import coefficient_advice, tie_breakers
 from policycliff.rollouts.boundary import boundary_prompts, drop_list
 from policycliff.rollouts.degeneracy import Aspect
-from policycliff.rollouts.figures import RewardAudit, audit_reward, weighted_parts
+from policycliff.rollouts.figures import RewardAudit, audit_reward, max_reward_of, weighted_parts
 from policycliff.rollouts.intervals import RESAMPLES, with_intervals
 from policycliff.rollouts.load import LoadedRollouts, load_rollouts
 from policycliff.rollouts.noise import NOISE_MARGIN, Noise, noise_of_column, noise_of_effective
@@ -125,7 +125,9 @@ def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progres
     """Audit a table that has been read already."""
     report = progress or _no_progress
     table, weights = loaded.table, dict(loaded.rewards)
-    rewards = {column.name: column_reward(column.name, column.scores) for column in table.rewards}
+    rewards = {
+        column.name: column_reward(column.name, column.scores, weight=weights[column.name]) for column in table.rewards
+    }
     effective = _effective(table, weights, settings)
     truth = None if table.truth is None else column_reward(table.truth.name, table.truth.scores)
     scorer = scorer_of(table)
@@ -188,8 +190,7 @@ def _aspects(table: RolloutTable, noises: dict[str, Noise], *, leave_out: str) -
 
 def _comparable(rewards: dict[str, Reward], effective: Reward, truth: Reward | None) -> list[Reward]:
     """Rewards to compare in pairs: each column, their sum where it is another reward, and the truth."""
-    names = {name for name, _ in effective.components}
-    is_one_column = len(names) == 1 and effective.components[0][1] > 0
+    is_one_column = len(effective.components) == 1
     return [*rewards.values(), *([] if is_one_column else [effective]), *([] if truth is None else [truth])]
 
 
@@ -227,7 +228,7 @@ def _analyses_of_effective(
     error, origin = _reward_error(scored, main.noise, settings)
     phantom = None
     main_reward = rewards[main_reward_name(settings, weights)] if len(rewards) > 1 else None
-    known_max = None if main_reward is None else dict(settings.max_reward).get(main_reward.name)
+    known_max = None if main_reward is None else max_reward_of(main_reward, settings)
     if main_reward is not None:
         phantom = phantom_advantages(scored, main_reward, max_reward=known_max)
     others = [Aspect(column.name, column.scores) for column in (*table.rewards, *table.candidates)]

@@ -49,14 +49,20 @@ def audit_reward(
     """
     scored = scorer(reward)
     layout = scored.layout
-    head: dict[str, Any] = {"weight": weight, "completions": len(layout.rows), "noise": noise.to_dict()}
+    better = "larger" if reward.sign > 0 else "smaller"
+    head: dict[str, Any] = {
+        "weight": weight,
+        "better": better,
+        "completions": len(layout.rows),
+        "noise": noise.to_dict(),
+    }
     if layout.n_prompts == 0:
         note = {"prompts": 0, "note": "no prompt has two completions with this score"}
         return RewardAudit(reward, scored, noise, np.zeros(0, dtype=bool), head | note)
     ties, consequential = consequences(scored, aspects, by_behaviour=settings.behaviour)
     figures = {
         **head,
-        **degeneracy(scored, sigma=noise.sigma, max_reward=dict(settings.max_reward).get(reward.name)),
+        **degeneracy(scored, sigma=noise.sigma, max_reward=max_reward_of(reward, settings)),
         **ties,
         **distance_to_cliff(scored),
         **flips(scored, noise, seed=settings.seed),
@@ -66,6 +72,12 @@ def audit_reward(
         "unresolved_rows": reward.unresolved,
     }
     return RewardAudit(reward, scored, noise, consequential, figures)
+
+
+def max_reward_of(reward: Reward, settings: AuditSettings) -> float | None:
+    """Greatest possible value of the reward, turned round with it; None if it was not given."""
+    given = dict(settings.max_reward).get(reward.name)
+    return None if given is None else reward.sign * given
 
 
 def weighted_parts(

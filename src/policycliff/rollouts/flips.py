@@ -63,7 +63,7 @@ def rerun_check(
     """Predicted against observed flips, on the completions that have a second score."""
     if reward.name not in table.reruns or noise.pairs is None:
         return None
-    second = column_reward(table.reruns[reward.name].name, table.reruns[reward.name].scores)
+    second = column_reward(table.reruns[reward.name].name, table.reruns[reward.name].scores, weight=reward.sign)
     first, again = scorer(reward, second), scorer(second, reward)
     layout = first.layout
     if layout.n_prompts == 0:

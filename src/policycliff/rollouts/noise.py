@@ -78,7 +78,8 @@ def noise_of_column(table: RolloutTable, reward: Reward, settings: AuditSettings
     if given is not None or settings.noise is None:
         return Noise(given, "given" if given is not None else "not asked")
     if reward.name in table.reruns:
-        return _from_rerun(reward.scores, table.reruns[reward.name].scores, table.reruns[reward.name].name)
+        second = table.reruns[reward.name]
+        return _from_rerun(reward.scores, reward.sign * second.scores, second.name)
     return _from_identical(table, reward)
 
 

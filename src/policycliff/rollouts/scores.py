@@ -39,6 +39,7 @@ from policycliff.rollouts.table import RolloutTable
 class Reward:
     """A reward over the rows of the table: NaN where the row is out of this reward's figures.
 
+    A column of negative weight is a penalty: its scores carry `sign` -1 here, so that larger is always better.
     `exact` gives the exact value of rows as fractions; None where values are irrational (normalised rewards).
     `unresolved` counts rows whose ties could not be decided. `components` lists its columns, with their weights.
     """
@@ -48,6 +49,7 @@ class Reward:
     exact: ExactValues | None
     components: tuple[tuple[str, float], ...]
     unresolved: int = 0
+    sign: float = 1.0
 
     @property
     def usable(self) -> Bool[np.ndarray, " rows"]:
@@ -125,13 +127,15 @@ class Scored:
         return np.divide(self.scores, spread, out=np.zeros(len(self.scores)), where=spread > 0)
 
 
-def column_reward(name: str, scores: Float64[np.ndarray, " rows"]) -> Reward:
-    """A column as it was given: its numbers are exact."""
+def column_reward(name: str, scores: Float64[np.ndarray, " rows"], *, weight: float = 1.0) -> Reward:
+    """A column as it was given (its numbers are exact), turned round where its weight makes it a penalty."""
+    sign = -1.0 if weight < 0 else 1.0
+    oriented = scores if sign > 0 else -scores
 
     def exact(rows: Int64[np.ndarray, " k"]) -> list[Fraction]:
-        return [decimal_fraction(value) for value in scores[rows].tolist()]
+        return [decimal_fraction(value) for value in oriented[rows].tolist()]
 
-    return Reward(name, scores, exact, ((name, 1.0),))
+    return Reward(name, oriented, exact, ((name, sign),), sign=sign)
 
 
 def effective_reward_of(table: RolloutTable, weights: dict[str, float], settings: AuditSettings) -> Reward:

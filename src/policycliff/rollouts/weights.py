@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.exact import UNIT_ROUNDOFF
-from policycliff.rollouts.intervals import share
+from policycliff.rollouts.intervals import share, wilson
 from policycliff.rollouts.radius import quantiles
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min
@@ -96,9 +96,14 @@ def _curve(found: Walls) -> dict[str, list[float]]:
     A best set that the factor has left does not come back: the interval on which it is optimal has no holes.
     """
     below, above = np.sort(found.below), np.sort(found.above)
-    total = max(len(below), 1)
-    changed_up = np.searchsorted(above, _CURVE, side="right") * (_CURVE >= 1.0)
-    changed_down = (len(below) - np.searchsorted(below, _CURVE, side="left")) * (_CURVE < 1.0)
-    today = _CURVE == 1.0
-    changed = np.where(today, 0, changed_up + changed_down) / total
-    return {"factor": _CURVE.tolist(), "changed_share": changed.tolist()}
+    total = len(below)
+    changed_up = np.searchsorted(above, _CURVE, side="right") * (_CURVE > 1.0)
+    changed_down = (total - np.searchsorted(below, _CURVE, side="left")) * (_CURVE < 1.0)
+    changed = changed_up + changed_down
+    bounds = [wilson(int(count), total) for count in changed]
+    return {
+        "factor": _CURVE.tolist(),
+        "changed_share": (changed / max(total, 1)).tolist(),
+        "low": [low for low, _ in bounds],
+        "high": [high for _, high in bounds],
+    }
