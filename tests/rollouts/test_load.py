@@ -190,7 +190,6 @@ def test_a_derived_column_may_play_any_part_and_build_on_another() -> None:
         (("x", "CAST(completion AS DOUBLE)"), "conversion from `str`"),
         (("x", "(SELECT 1)"), "fails"),
         (("x", "__import__('os')"), "fails"),
-        (("x", "reward); DROP TABLE t; --"), "fails"),
     ],
 )
 def test_a_bad_expression_is_named(derive: tuple[str, str], message: str) -> None:
