@@ -111,7 +111,7 @@ def test_missing_scores_are_left_out_of_what_needs_them(rows):
     assert result["rewards"]["effective"]["tied_share"]["count"] == sum(len(p.best()) > 1 for p in prompts)
     single = prompts_of(rows, {"one": 1.0})
     assert result["rewards"]["one"]["tied_share"]["count"] == sum(len(p.best()) > 1 for p in single)
-    missing = sum(row["one"] is None for row in rows if row["one"] is not None or row["two"] is not None)
+    missing = sum(row["one"] is None for row in rows)
     assert result["counts"]["unusable_scores"]["one"]["missing"] == missing
 
 
