@@ -268,3 +268,15 @@ def test_a_guessed_step_that_differs_in_every_row_of_a_group_is_not_used() -> No
     assert loaded.table.n_groups == 2
     assert any("one completion a group" in note for note in loaded.notes)
     assert load_rollouts(frame, AuditSettings(step="step")).table.n_groups == 4
+
+
+def test_guessed_columns_that_hold_nothing_play_no_part() -> None:
+    schema = {"prompt": pl.String, "completion": pl.String, "source": pl.String, "reward": pl.Float64}
+    frame = pl.DataFrame(
+        {"prompt": [None] * 4, "completion": [None] * 4, "source": [None] * 4, "reward": [0.0] * 4}, schema
+    )
+    loaded = load_rollouts(frame, AuditSettings(group_size=2))
+    assert loaded.table.n_groups == 2
+    assert loaded.table.text is None
+    assert loaded.table.source is None
+    assert loaded.table.skipped == ()

@@ -16,8 +16,18 @@ from policycliff.rollouts.rows import RowsRead
 
 def settle(columns: Columns, read: RowsRead) -> Columns:
     """The columns, once the values have had their say on the guesses."""
-    columns = _settle_group(columns, read)
-    return _settle_step(columns, read)
+    return _settle_step(_settle_group(_without_empty(columns, read), read), read)
+
+
+def _without_empty(columns: Columns, read: RowsRead) -> Columns:
+    """Drop guessed text columns that hold nothing."""
+    empty = {
+        role: Role()
+        for role in ("prompt", "completion", "source")
+        if getattr(columns, role).origin == "guessed"
+        and read.labels[getattr(columns, role).column].null_count() == read.n_rows
+    }
+    return replace(columns, **empty)
 
 
 def _settle_group(columns: Columns, read: RowsRead) -> Columns:
