@@ -116,7 +116,9 @@ def test_shuffled_rows_give_the_same_groups_and_behaviours(rows: list[dict[str, 
 @settings(max_examples=100, deadline=None)
 def test_texts_are_numbered_like_equal_texts_within_their_group(rows: list[dict[str, Any]]) -> None:
     frame = pl.DataFrame(rows, schema=SCHEMA)
-    options = AuditSettings(prompt="prompt", behaviour="answer", rewards=(("reward_a", 1.0), ("reward_b", 1.0)))
+    options = AuditSettings(
+        prompt="prompt", completion="completion", behaviour="answer", rewards=(("reward_a", 1.0), ("reward_b", 1.0))
+    )
     try:
         table = load_rollouts(frame, options).table
     except TableError:

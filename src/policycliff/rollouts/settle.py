@@ -5,6 +5,7 @@ turns of one conversation. Each such guess is dropped with a note; what the user
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ def settle(columns: Columns, read: RowsRead) -> Columns:
 
 def _without_empty(columns: Columns, read: RowsRead) -> Columns:
     """Drop guessed text columns that hold nothing."""
-    empty = {
+    empty: dict[str, Any] = {
         role: Role()
         for role in ("prompt", "completion", "source")
         if getattr(columns, role).origin == "guessed"
