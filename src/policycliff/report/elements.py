@@ -17,10 +17,10 @@ class Html(str):
     __slots__ = ()
 
 
-Child: TypeAlias = "str | Iterable[str | None] | None"
+Child: TypeAlias = str | Iterable[str | None] | None
 """What an element can hold: text, markup, nothing, or several of them."""
 
-Attribute: TypeAlias = "str | int | bool | None"
+Attribute: TypeAlias = str | int | bool | None
 
 _VOID = {"br", "hr", "meta", "img"}
 

@@ -4,14 +4,17 @@ A *figure* is what the audit gives for every share and mean: `{"value", "low", "
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 Figure = Mapping[str, Any]
+
+Number: TypeAlias = float | int
+"""JSON knows one kind of number; a result read back may hold 1 for 1.0."""
 
 UNKNOWN = "unknown"
 
 
-def number(value: float | None, *, digits: int = 3) -> str:
+def number(value: Number | None, *, digits: int = 3) -> str:
     """A few significant digits, thousands apart.
 
     >>> number(0.0692951), number(10800.0), number(8.58e-6), number(None)
@@ -34,7 +37,7 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def percent(value: float | None) -> str:
+def percent(value: Number | None) -> str:
     """A share in percent.
 
     >>> percent(0.1388888), percent(0.0), percent(None)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from policycliff.report.format import mean_text, number
+from policycliff.report.format import Number, mean_text, number
 from policycliff.report.plots.layout import (
     BLUE,
     GREY,
@@ -120,5 +120,5 @@ def _noise_marks(rewards: list[Mapping[str, Any]], rows: list[int]) -> Trace:
     }
 
 
-def _scaled(figure: Mapping[str, Any], scale: float) -> dict[str, float | None]:
+def _scaled(figure: Mapping[str, Any], scale: Number) -> dict[str, Number | None]:
     return {key: None if figure[key] is None else figure[key] / scale for key in ("value", "low", "high")}

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from policycliff.report.format import mean_text, number, share_text
+from policycliff.report.format import Number, mean_text, number, share_text
 from policycliff.report.text import plot_label, tick_label
 
 Plot = dict[str, Any]
@@ -55,7 +55,7 @@ def _legend_entry(trace: Trace) -> dict[str, str]:
     return {"name": trace["name"], "colour": trace["marker"]["color"], "sign": trace["marker"].get("symbol", "square")}
 
 
-def share_limit(figures: Iterable[Figure | None]) -> float:
+def share_limit(figures: Iterable[Figure | None]) -> Number:
     """Where an axis of these shares may end: beyond their intervals, at 10 % at least."""
     highs = [figure["high"] for figure in figures if figure is not None and figure["high"] is not None]
     return min(1.0, max(0.1, *highs, 0.0)) * 1.04
@@ -77,7 +77,7 @@ def share_axis(title: str, **settings: Any) -> dict[str, Any]:
     return axis(title, **{"tickformat": ".0%", "range": [0, 1.02], **settings})
 
 
-def log_axis(title: str, low: float, high: float) -> dict[str, Any]:
+def log_axis(title: str, low: Number, high: Number) -> dict[str, Any]:
     """A logarithmic axis with ticks at 1, 2 and 5 times powers of ten (only the powers over three decades or more)."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = _ROUND if last - first <= 3 else (1,)
@@ -129,7 +129,9 @@ def hover_means(figures: Sequence[Figure]) -> list[str]:
     return [mean_text(figure) for figure in figures]
 
 
-def band(xs: Sequence[float], figures: Sequence[Figure], *, colour: str, name: str, share: bool = False) -> list[Trace]:
+def band(
+    xs: Sequence[Number], figures: Sequence[Figure], *, colour: str, name: str, share: bool = False
+) -> list[Trace]:
     """A line with its 95 % band."""
     values = [figure["value"] for figure in figures]
     low, high = [figure["low"] for figure in figures], [figure["high"] for figure in figures]
@@ -138,7 +140,7 @@ def band(xs: Sequence[float], figures: Sequence[Figure], *, colour: str, name: s
         "x": [*xs, *reversed(xs)],
         "y": [*high, *reversed(low)],
         "fill": "toself",
-        "fillcolor": _faint(colour),
+        "fillcolor": faint(colour),
         "line": {"width": 0},
         "hoverinfo": "skip",
         "showlegend": False,
@@ -158,12 +160,13 @@ def band(xs: Sequence[float], figures: Sequence[Figure], *, colour: str, name: s
     return [area, line]
 
 
-def _faint(colour: str) -> str:
+def faint(colour: str) -> str:
+    """The colour of a band around a line of this colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def _width(figure: Figure, bound: str, sign: int) -> float:
+def _width(figure: Figure, bound: str, sign: int) -> Number:
     if figure["value"] is None or figure[bound] is None:
         return 0.0
     return max(0.0, sign * (figure[bound] - figure["value"]))

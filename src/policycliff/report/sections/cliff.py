@@ -5,7 +5,7 @@ from typing import Any
 
 from policycliff.report.cells import mean_cell, name_cell, noted_cell, share_cell
 from policycliff.report.elements import Html, join, paragraph, table
-from policycliff.report.format import count, number, percent, quantity, share_text
+from policycliff.report.format import Number, count, number, percent, quantity, share_text
 from policycliff.report.plots.cliff import flip_bars, has_margins, margins
 from policycliff.report.plots.layout import Plot
 from policycliff.report.sections.section import Section, beside, plot_box
@@ -77,11 +77,11 @@ def _radius_row(name: str, figures: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _quantiles(quantiles: Mapping[str, float] | None, nothing: str = "undefined") -> str:
+def _quantiles(quantiles: Mapping[str, Number] | None, nothing: str = "undefined") -> str:
     return nothing if quantiles is None else ", ".join(number(quantiles[key]) for key in _QUANTILES)
 
 
-def _median(quantiles: Mapping[str, float] | None) -> str:
+def _median(quantiles: Mapping[str, Number] | None) -> str:
     return "all behaviours tied" if quantiles is None else number(quantiles["p50"])
 
 

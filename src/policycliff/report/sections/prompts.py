@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.report.elements import Html, details, join, paragraph, tag
-from policycliff.report.format import number, quantity
+from policycliff.report.format import Number, number, quantity
 from policycliff.report.sections.section import Section
 from policycliff.report.summary import Result, shown_rewards
 from policycliff.report.text import one_line, short
@@ -67,7 +67,7 @@ def differing_scores(completions: Sequence[Completion]) -> set[str]:
     return {name for name in names if len({row.get(name) for row in rows}) > 1}
 
 
-def _digits(values: Sequence[float | None]) -> int:
+def _digits(values: Sequence[Number | None]) -> int:
     """Least significant digits, 3 or more, that tell different scores apart."""
     different = {value for value in values if value is not None}
     for digits in range(3, _MOST_DIGITS):
@@ -127,7 +127,7 @@ def _text(text: str | None) -> Html:
     return tag("pre", text, class_="text", tabindex="0")
 
 
-def _score(name: str, value: float | None, digits: Mapping[str, int], truth: str | None) -> Html:
+def _score(name: str, value: Number | None, digits: Mapping[str, int], truth: str | None) -> Html:
     label = f"{one_line(name)} (truth)" if name == truth else one_line(name)
     shown = "missing" if value is None else number(value, digits=digits.get(name, 3))
     inner = tag("mark", shown) if name in digits else shown

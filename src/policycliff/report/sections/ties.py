@@ -43,6 +43,7 @@ def ties_section(result: Result) -> Section:
         ),
         _table(rewards),
         _columns_that_differ(main),
+        _penalties(rewards),
     )
     meaning = (
         "A prompt is tied when several distinct behaviours share its best reward: the reward does not say which to "
@@ -82,6 +83,15 @@ def _columns_that_differ(main: Mapping[str, Any]) -> Html | None:
     columns.sort(key=lambda item: -item["share"]["value"])
     named = "; ".join(f"{one_line(item['column'])} in {share_text(item['share'])} of prompts" for item in columns)
     return paragraph(f"Tied best behaviours of the effective reward differ in {named}.")
+
+
+def _penalties(rewards: Mapping[str, Mapping[str, Any]]) -> Html | None:
+    names = [one_line(name) for name, figures in rewards.items() if figures["better"] == "smaller"]
+    if not names:
+        return None
+    return paragraph(
+        f"Smaller is better in {', '.join(names)}, for the weight is negative: figures are of the scores turned round."
+    )
 
 
 def _bars_label(rewards: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from policycliff.report.cells import name_cell, share_cell
 from policycliff.report.elements import join, table
-from policycliff.report.format import number
+from policycliff.report.format import Number, number
 from policycliff.report.plots.weights import wall_curves
 from policycliff.report.sections.section import Section, plot_box
 from policycliff.report.summary import Result
@@ -55,5 +55,5 @@ def _row(weight: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _median(quantiles: Mapping[str, float] | None) -> str:
+def _median(quantiles: Mapping[str, Number] | None) -> str:
     return "none" if quantiles is None else f"× {number(quantiles['p50'])}"
