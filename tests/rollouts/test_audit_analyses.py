@@ -57,16 +57,41 @@ def test_tie_breakers_are_ranked_and_directed_by_the_truth():
     assert breakers[0]["truth_gain"]["value"] == pytest.approx(0.5)
 
 
-def test_boundary_prompts_come_consequential_ties_first():
-    table = frame([2, 2, 2, 2], r=[1.0, 1.0, 1.0, 0.99, 1.0, 1.0, 1.0, 0.0], truth=[1, 0, 1, 1, 1, 1, 0, 1])
+def test_boundary_prompts_have_one_of_four_reasons():
+    """p0 tied and p4 flat (truths differ), p1 a hair's breadth, p2 tied alike, p3 ranked against the truth."""
+    table = frame(
+        [3, 2, 3, 2, 2],
+        r=[1.0, 1.0, 0.0, 1.0, 0.99, 1.0, 1.0, 0.0, 1.0, 0.0, 0.5, 0.5],
+        truth=[0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0],
+    )
     listed = audit(table, rewards=["r"], truth="truth").to_dict()["prompts_to_look_at"]
-    assert [item["prompt"] for item in listed] == ["p0", "p1", "p3"]
-    assert listed[0]["reason"] == "consequential tie"
+    assert [(item["prompt"], item["reason"]) for item in listed] == [
+        ("p0", "consequential tie"),
+        ("p3", "reward prefers a worse answer"),
+        ("p1", "small winning margin"),
+        ("p4", "no signal"),
+    ]
     assert listed[0]["differs_in"] == ["truth"]
     assert [item["scores"]["truth"] for item in listed[0]["competing"]] == [1.0, 0.0]
-    assert listed[1]["reason"] == "small winning margin"
-    assert listed[1]["radius"] == pytest.approx(0.005)
-    assert listed[0]["competing"][0]["row"] == 0
+    assert [item["scores"]["truth"] for item in listed[1]["competing"]] == [0.0, 1.0]
+    assert listed[2]["radius"] == pytest.approx(0.005)
+    assert listed[0]["competing"][0]["row"] == 1
+
+
+def test_reasons_take_turns_in_a_short_list():
+    wrong = [[1.0, 0.0], [0.0, 1.0]]
+    tied = [[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    table = frame([3] * 5 + [2] * 5, r=tied[0] * 5 + wrong[0] * 5, truth=tied[1] * 5 + wrong[1] * 5)
+    listed = audit(table, rewards=["r"], truth="truth", look_at=4).to_dict()["prompts_to_look_at"]
+    assert [item["reason"] for item in listed] == ["consequential tie"] * 2 + ["reward prefers a worse answer"] * 2
+
+
+def test_texts_that_differ_in_white_space_are_shown_once():
+    table = frame([4], r=[1.0, 1.0, 1.0, 0.0], truth=[1.0, 1.0, 0.0, 0.0]).with_columns(
+        pl.Series("completion", ["a b", "a  b\n", "c", "d"])
+    )
+    [listed] = audit(table, rewards=["r"], truth="truth").to_dict()["prompts_to_look_at"]
+    assert [item["text"] for item in listed["competing"]] == ["a b", "c"]
 
 
 def test_behaviours_are_the_values_of_the_column():
@@ -154,7 +179,7 @@ def test_the_verdict_leads_with_consequential_ties_and_names_the_column():
     first = audit(table, rewards=["r"], truth="truth").verdict[0]
     assert first["severity"] == "critical"
     assert "truth" in first["text"]
-    assert first["figure"]["key"] == "rewards.effective.consequential_share"
+    assert first["figure"]["key"] == "rewards.effective.consequential_with_spread_share"
     assert first["statement"] == "Prop 2.9, Prop 2.10"
 
 

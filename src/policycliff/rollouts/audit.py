@@ -250,8 +250,16 @@ def _look_at(
     table: RolloutTable, main: RewardAudit, noises: dict[str, Noise], settings: AuditSettings
 ) -> list[dict[str, Any]]:
     aspects = _aspects(table, noises, leave_out=EFFECTIVE)
-    truth = aspects[0] if table.truth is not None else None
-    return boundary_prompts(table, main.scored, main.consequential, aspects, truth=truth, limit=settings.look_at)
+    return boundary_prompts(
+        table,
+        main.scored,
+        main.consequential,
+        aspects,
+        truth=aspects[0] if table.truth is not None else None,
+        noise=main.noise,
+        limit=settings.look_at,
+        seed=settings.seed,
+    )
 
 
 def _head(loaded: LoadedRollouts, settings: AuditSettings, main: RewardAudit) -> dict[str, Any]:

@@ -95,11 +95,16 @@ def consequences(
     if by_behaviour is not None:
         differs[by_behaviour] = tied
     consequential = np.logical_or.reduce(list(differs.values())) if differs else np.zeros(len(tied), dtype=bool)
-    columns = [{"column": name, "share": share(flags)} for name, flags in differs.items()]
+    flat = scored.zero_spread
     result = {
         "consequential_share": share(consequential) if differs else None,
+        "consequential_with_spread_share": share(consequential & ~flat) if differs else None,
+        "consequential_zero_spread_share": share(consequential & flat) if differs else None,
         "harmless_share": share(tied & ~consequential) if differs else None,
-        "consequential_columns": columns,
+        "consequential_columns": [
+            {"column": name, "share": share(flags), "with_spread_share": share(flags & ~flat)}
+            for name, flags in differs.items()
+        ],
     }
     return result, consequential
 

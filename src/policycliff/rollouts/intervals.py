@@ -154,10 +154,19 @@ def _interval(mean: Mean, centre: float, bounds: tuple[float, float]) -> dict[st
     count = len(mean.values)
     if count == 0:
         return {"value": None, "low": None, "high": None}
-    low, high = bounds
+    low, high = (_snapped(bound, mean) for bound in bounds)
     if np.ptp(mean.values) == 0.0:
         unseen = wilson(0, count)[1]
         low = min(low, centre - unseen * (centre - mean.lowest))
         high = max(high, centre + unseen * (mean.highest - centre))
     # The rounding of the resampled sums must not leave the range of the figure.
     return {"value": centre, "low": min(max(low, mean.lowest), centre), "high": max(min(high, mean.highest), centre)}
+
+
+def _snapped(bound: float, mean: Mean) -> float:
+    """A bound that lies within rounding of an end of the figure's range is that end."""
+    dust = 1e-12 * max(abs(mean.lowest), abs(mean.highest))
+    for end in (mean.lowest, mean.highest):
+        if abs(bound - end) <= dust:
+            return end
+    return bound

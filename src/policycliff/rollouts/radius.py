@@ -64,6 +64,7 @@ def distance_to_cliff(scored: Scored) -> dict[str, Any]:
             "unique_quantiles": quantiles(radius[unique]),
         },
         "set_radius": {"quantiles": quantiles(set_radius[~np.isnan(set_radius)])},
+        "winning_margin_min": float(scored.gap[unique].min()) if unique.any() else None,
         "winning_margin_median": float(np.median(scored.gap[unique])) if unique.any() else None,
         "scale": {"value": scale, "origin": origin},
         "flip_shares": [_flip_share(scored, radius, fraction, scale) for fraction in ERROR_FRACTIONS],

@@ -41,7 +41,7 @@ def verdict(result: dict[str, Any]) -> list[Finding]:
 
 def _ties(result: dict[str, Any]) -> Iterator[Finding]:
     main = result["rewards"][EFFECTIVE]
-    tied, consequential = main["tied_share"], main["consequential_share"]
+    tied, consequential = main["tied_share"], main["consequential_with_spread_share"]
     if consequential is None:
         yield _finding(
             "Prop 2.10",
@@ -55,21 +55,50 @@ def _ties(result: dict[str, Any]) -> Iterator[Finding]:
         text = f"No prompt has two behaviours that share the best reward ({_percent(tied)})."
         yield _finding("Thm 2.7", "good", ("rewards.effective.tied_share", tied), text)
         return
-    columns = [column for column in main["consequential_columns"] if column["share"]["count"] > 0]
-    columns.sort(key=lambda column: -column["share"]["count"])
-    named = ", ".join(f"{column['column']} ({_percent(column['share'], short=True)})" for column in columns[:3])
-    harmless = f"{_percent(main['harmless_share'], short=True)} more are tied between behaviours that differ in nothing"
-    if consequential["count"] == 0:
+    if main["consequential_share"]["count"] == 0:
         text = f"{_percent(tied)} of prompts are tied at the top, but the tied behaviours differ in no column named."
         yield _finding("Prop 2.10", "note", ("rewards.effective.consequential_share", consequential), text)
         return
     yield _finding(
         "Prop 2.9, Prop 2.10",
-        _severity(consequential["value"]),
-        ("rewards.effective.consequential_share", consequential),
-        f"In {_percent(consequential)} of prompts the best reward is shared by behaviours that differ in {named}: "
-        f"training picks among them by chance. {harmless} that is measured.",
+        _severity(main["consequential_share"]["value"]),
+        ("rewards.effective.consequential_with_spread_share", consequential),
+        f"In {_percent(consequential)} of prompts the best reward is shared by behaviours that differ"
+        f"{_named_columns(main)}: training picks among them by chance.{_other_ties(main)}{_unknown_noise(result)}",
     )
+
+
+def _named_columns(main: dict[str, Any]) -> str:
+    """Columns in which tied behaviours differ, by share; those of groups without spread where there are no others."""
+    key = "with_spread_share" if main["consequential_with_spread_share"]["count"] else "share"
+    columns = [column for column in main["consequential_columns"] if column[key]["count"] > 0]
+    columns.sort(key=lambda column: -column[key]["count"])
+    return " in " + ", ".join(f"{column['column']} ({_percent(column[key], short=True)})" for column in columns[:3])
+
+
+def _other_ties(main: dict[str, Any]) -> str:
+    flat, harmless = main["consequential_zero_spread_share"], main["harmless_share"]
+    text = ""
+    if flat["count"]:
+        text += (
+            f" {_percent(flat, short=True)} more differ but are tied throughout, so that nothing is learned from them."
+        )
+    if harmless["count"]:
+        text += (
+            f" {_percent(harmless, short=True)} are tied between behaviours that differ in nothing that is measured."
+        )
+    return text
+
+
+def _unknown_noise(result: dict[str, Any]) -> str:
+    """Rewards that tell ties apart although nobody knows how much of their difference is noise."""
+    named = {
+        column["column"] for column in result["rewards"][EFFECTIVE]["consequential_columns"] if column["share"]["count"]
+    }
+    unknown = [
+        name for name in result["rewards"] if name in named and result["rewards"][name]["noise"]["sigma"] is None
+    ]
+    return f" The noise of {', '.join(unknown)} is not known and counts as none." if unknown else ""
 
 
 def _price(result: dict[str, Any]) -> Iterator[Finding]:
@@ -80,16 +109,8 @@ def _price(result: dict[str, Any]) -> Iterator[Finding]:
     if spread["prompts"] == 0:
         return
     name = truth["column"]
-    low, high = spread["worst_truth"]["value"], spread["best_truth"]["value"]
     span = (truth["observed_range"][1] - truth["observed_range"][0]) or 1.0
-    yield _finding(
-        "Prop 3.1",
-        _severity(spread["exposure"]["value"] / span),
-        ("truth.with_spread.exposure", spread["exposure"]),
-        f"Where the reward has spread, policies that are all optimal for it reach a {name} anywhere from {low:.3g} to "
-        f"{high:.3g} ({_number(spread['exposure'])} left to chance). The right tie-breaker gains "
-        f"{_number(spread['tie_breaker_gain'])} over picking at random.",
-    )
+    yield _exposure(name, spread, span)
     yield _finding(
         "Prop 3.1",
         _severity(spread["unfixable"]["value"] / span),
@@ -97,6 +118,19 @@ def _price(result: dict[str, Any]) -> Iterator[Finding]:
         f"{_number(spread['unfixable'])} of {name} is out of reach of every tie-breaker: a better one was sampled, "
         "and the reward ranks it lower.",
     )
+
+
+def _exposure(name: str, spread: dict[str, Any], span: float) -> Finding:
+    exposure = spread["exposure"]
+    low, high = spread["worst_truth"]["value"], spread["best_truth"]["value"]
+    text = (
+        f"Where the reward has spread, policies that are all optimal for it reach a {name} anywhere from {low:.3g} to "
+        f"{high:.3g}: {_number(exposure)} is left to chance. The right tie-breaker gains "
+        f"{_number(spread['tie_breaker_gain'])} over picking at random."
+    )
+    if exposure["value"] == 0.0:
+        text = f"Where the reward has spread, its ties cost nothing in {name} ({_number(exposure)} left to chance)."
+    return _finding("Prop 3.1", _severity(exposure["value"] / span), ("truth.with_spread.exposure", exposure), text)
 
 
 def _over_optimisation(result: dict[str, Any]) -> Iterator[Finding]:
@@ -159,18 +193,26 @@ def _phantom(result: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _margins(result: dict[str, Any]) -> Iterator[Finding]:
+    """How near the untied prompts are; where the noise is known, `_noise` says it in its units."""
     main = result["rewards"][EFFECTIVE]
-    widest = main["flip_shares"][-1]
-    if main["scale"]["origin"] == "constant":
+    if main["scale"]["origin"] == "constant" or (main["noise"]["sigma"] or {}).get("value"):
         return
-    untied = widest["untied_share"]
+    widest = main["flip_shares"][-1]
+    untied, error = widest["untied_share"], widest["reward_error"]
+    key = ("rewards.effective.flip_shares", untied)
+    if untied["count"] == 0 and main["winning_margin_min"] is not None:
+        text = (
+            f"No untied prompt flips under a reward error of {error:.3g} (a tenth of the within-prompt scale): the "
+            f"smallest winning margin is {main['winning_margin_min']:.3g}, and half of it is the distance to the cliff."
+        )
+        yield _finding("Result 1", "good", key, text)
+        return
     yield _finding(
         "Result 1",
         "warning" if untied["value"] > NOTABLE else "good",
-        ("rewards.effective.flip_shares", untied),
-        f"A reward error of {widest['reward_error']:.3g} (a tenth of the within-prompt scale, "
-        f"{main['scale']['value']:.3g}) flips the best behaviour in {_percent(untied)} of prompts, besides those "
-        "that are tied.",
+        key,
+        f"A reward error of {error:.3g} (a tenth of the within-prompt scale, {main['scale']['value']:.3g}) flips the "
+        f"best behaviour in {_percent(untied)} of prompts, besides those that are tied.",
     )
 
 
@@ -183,13 +225,15 @@ def _noise(result: dict[str, Any]) -> Iterator[Finding]:
         )
         yield _finding("Sec 6.2", "note", ("rewards.effective.noise.sigma", None), text)
     known = {name: item for name, item in result["rewards"].items() if item["noise"]["sigma"] and "radius" in item}
+    if _is_one_column(result):
+        known.pop(EFFECTIVE, None)
     noiseless = [name for name, item in known.items() if item["noise"]["sigma"]["value"] == 0.0]
     if noiseless:
         repeats = min(known[name]["noise"]["samples"] for name in noiseless)
         text = f"No scorer noise was seen in {', '.join(noiseless)} (at least {repeats} repeated scores, all alike)."
         yield _finding("Sec 6.2", "good", (f"rewards.{noiseless[0]}.noise.sigma", None), text)
     for name, figures in known.items():
-        if name not in noiseless and (name != EFFECTIVE or not _is_one_column(result)):
+        if name not in noiseless:
             yield _noise_of_reward(name, figures)
 
 
@@ -199,8 +243,10 @@ def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
     basis = f"{noise['origin']}, {noise['samples']} samples" if noise["samples"] else noise["origin"]
     beside = "no prompt has a unique best" if margin is None else f"the median winning margin is {margin:.3g}"
     text = (
-        f"{name}: one score has noise {sigma:.3g} ({basis}); {beside}. Scored again, {_percent(flip)} of prompts would "
-        "lose their best set."
+        f"{name}: one score has noise {sigma:.3g} ({basis}); {beside}. Within that noise "
+        f"{_percent(figures['tied_within_noise_share'], short=True)} of prompts are tied at the top "
+        f"({_percent(figures['tied_share'], short=True)} exactly). Scored again, {_percent(flip)} would lose their best "
+        "set."
     )
     if noise["left_out"]:
         text += f" The noise of {', '.join(noise['left_out'])} is not known and not counted."
@@ -218,6 +264,12 @@ def _weights(result: dict[str, Any]) -> Iterator[Finding]:
         return
     worst = max(result["weights"], key=_moves)
     within, on_wall = worst["within"][2]["share"], worst["on_wall_share"]
+    if within["count"] + on_wall["count"] == 0:
+        text = (
+            f"No weight decides: moving any one by 10 % changes the best behaviours of no prompt ({_percent(within)})."
+        )
+        yield _finding("Lemma 4.2, Prop 4.6", "good", ("weights", within), text)
+        return
     yield _finding(
         "Lemma 4.2, Prop 4.6",
         _severity(_moves(worst)),
