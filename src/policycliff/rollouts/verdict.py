@@ -245,8 +245,8 @@ def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
     text = (
         f"{name}: one score has noise {sigma:.3g} ({basis}); {beside}. Within that noise "
         f"{_percent(figures['tied_within_noise_share'], short=True)} of prompts are tied at the top "
-        f"({_percent(figures['tied_share'], short=True)} exactly). Scored again, {_percent(flip)} would lose their best "
-        "set."
+        f"({_percent(figures['tied_share'], short=True)} exactly). Scored again, {_percent(flip)} would lose their "
+        "best set."
     )
     if noise["left_out"]:
         text += f" The noise of {', '.join(noise['left_out'])} is not known and not counted."
