@@ -108,7 +108,8 @@ def _list_pairs(mask: Bool[np.ndarray, "states actions"] | None, n_actions: int,
     if mask is None and not frame.terminal.any():
         rows = np.arange(n_states * n_actions)
         offsets = np.arange(n_states + 1) * n_actions
-        return PairList(offsets=offsets, actions=np.tile(np.arange(n_actions), n_states), rows=rows)
+        actions = np.tile(np.arange(n_actions), n_states)
+        return PairList(offsets=offsets, actions=actions, rows=rows, is_whole=True)
     keep = np.ones((n_states, n_actions), dtype=bool) if mask is None else mask.copy()
     empty = first_true(~keep.any(axis=1) & ~frame.terminal)
     if empty >= 0:

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from jaxtyping import Bool, Float64, Int64
 
 from policycliff.errors import InvalidInputError
-from policycliff.mdp.compilation import frozen
+from policycliff.mdp.compilation import Floats, Indices, Integers, frozen
 from policycliff.mdp.kernels import (
     BAD_INDEX,
     BAD_NEGATIVE,
@@ -18,6 +18,7 @@ from policycliff.mdp.kernels import (
     backward_order,
     copy_rows,
     row_sums,
+    rows_are_fine,
     stays,
 )
 from policycliff.mdp.messages import check_distribution, check_gamma, check_mask, check_names, fail, first_true
@@ -65,11 +66,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class PairList:
-    """The pairs to store: their states' offsets, their actions, and the row of the source kernel (-1: terminal)."""
+    """The pairs to store: their states' offsets, their actions, and the row of the source kernel (-1: terminal).
+
+    `is_whole` says that the rows are all rows of the source in their order.
+    """
 
     offsets: Int64[np.ndarray, " offsets"]
     actions: Int64[np.ndarray, " pairs"]
     rows: Int64[np.ndarray, " pairs"]
+    is_whole: bool = False
 
     def state(self, pair: int) -> int:
         """The state that owns a pair."""
@@ -110,11 +115,7 @@ def as_csr(matrix: Any) -> sp.csr_array:
 
 def assemble(kernel: sp.csr_array, rewards: Float64[np.ndarray, " pairs"], pairs: PairList, frame: Frame) -> Blocks:
     """Copy and check the chosen rows of the kernel, find the order of states, and freeze everything."""
-    indptr, successors, probabilities, deviation, code, bad = copy_rows(
-        kernel.indptr, kernel.indices, kernel.data, pairs.rows, frame.n_states, ROW_SUM_TOLERANCE
-    )
-    if code:
-        raise _bad_row(kernel, code, bad, pairs=pairs, frame=frame)
+    indptr, successors, probabilities, deviation = _checked_rows(kernel, pairs, frame)
     order, cycle = backward_order(indptr[pairs.offsets], successors)
     if frame.gamma == 1.0 and cycle >= 0:
         raise fail(
@@ -137,6 +138,26 @@ def assemble(kernel: sp.csr_array, rewards: Float64[np.ndarray, " pairs"], pairs
         order=None if cycle >= 0 else frozen(order),
         row_sum_error=float(deviation),
     )
+
+
+def _checked_rows(kernel: sp.csr_array, pairs: PairList, frame: Frame) -> tuple[Integers, Indices, Floats, float]:
+    """The chosen rows as new CSR arrays, and a bound on what their exact sums are off 1."""
+    if pairs.is_whole:
+        fine, deviation = rows_are_fine(kernel.indptr, kernel.indices, kernel.data, frame.n_states)
+        if fine:
+            return kernel.indptr.astype(np.int64), kernel.indices.astype(np.int32), kernel.data.copy(), deviation
+    size = int(kernel.indptr[-1])
+    indptr, successors, probabilities = (
+        np.empty(pairs.rows.size + 1, np.int64),
+        np.empty(size, np.int32),
+        np.empty(size),
+    )
+    given = (kernel.indptr, kernel.indices, kernel.data, pairs.rows, frame.n_states, ROW_SUM_TOLERANCE)
+    deviation, code, bad = copy_rows(*given, indptr, successors, probabilities)
+    if code:
+        raise _bad_row(kernel, code, bad, pairs=pairs, frame=frame)
+    end = int(indptr[-1])
+    return indptr, successors[:end], probabilities[:end], deviation
 
 
 def check_rewards(rewards: Float64[np.ndarray, " pairs"], pairs: PairList, frame: Frame) -> None:

@@ -27,7 +27,7 @@ def _copy_row(
 ) -> tuple[int, float, int]:
     """Copy the positive entries of one row to position `to`; returns where they end, their sum and an error code."""
     mass = 0.0
-    for k in range(start, end):
+    for k in range(np.uint64(start), np.uint64(end)):
         p = data[k]
         if not p > 0.0:
             if p == 0.0:
@@ -35,8 +35,8 @@ def _copy_row(
             return to, mass, BAD_NEGATIVE if p < 0.0 else BAD_NUMBER
         if indices[k] < 0 or indices[k] >= n_states:
             return to, mass, BAD_INDEX
-        out_indices[to] = indices[k]
-        out_data[to] = p
+        out_indices[np.uint64(to)] = indices[k]
+        out_data[np.uint64(to)] = p
         to += 1
         mass += p
     return to, mass, 0
@@ -57,20 +57,21 @@ def _renormalise(start: int, end: int, mass: float, out_data: Floats) -> float:
 
 @compiled
 def copy_rows(
-    indptr: GivenIntegers, indices: GivenIntegers, data: Floats, rows: Integers, n_states: int, tolerance: float
-) -> tuple[Integers, Indices, Floats, float, int, int]:
+    indptr: GivenIntegers,
+    indices: GivenIntegers,
+    data: Floats,
+    rows: Integers,
+    n_states: int,
+    tolerance: float,
+    out_indptr: Integers,
+    out_indices: Indices,
+    out_data: Floats,
+) -> tuple[float, int, int]:
     """Copy the chosen rows (-1: an empty row), drop stored zeros, check and renormalise each row.
 
-    A row whose sum is off 1 by more than its own rounding is divided by its sum. Returns the new CSR arrays, the
-    largest deviation of an exact row sum from 1 (an upper bound), and (code, position in `rows`) of the first bad row.
+    A row whose sum is off 1 by more than its own rounding is divided by its sum. Returns the largest deviation of an
+    exact row sum from 1 (an upper bound), and (code, position in `rows`) of the first bad row.
     """
-    total = 0
-    for i in range(rows.size):
-        if rows[i] >= 0:
-            total += indptr[rows[i] + 1] - indptr[rows[i]]
-    out_indptr = np.empty(rows.size + 1, np.int64)
-    out_indices = np.empty(total, np.int32)
-    out_data = np.empty(total, np.float64)
     out_indptr[0] = 0
     end, deviation = 0, 0.0
     for i in range(rows.size):
@@ -81,10 +82,28 @@ def copy_rows(
             if code == 0 and not abs(mass - 1.0) <= tolerance:
                 code = BAD_SUM if mass < np.inf else BAD_NUMBER
             if code != 0:
-                return out_indptr, out_indices, out_data, deviation, code, i
+                return deviation, code, i
             deviation = max(deviation, _renormalise(start, end, mass, out_data))
         out_indptr[i + 1] = end
-    return out_indptr, out_indices[:end], out_data[:end], deviation, 0, -1
+    return deviation, 0, -1
+
+
+@compiled
+def rows_are_fine(indptr: GivenIntegers, indices: GivenIntegers, data: Floats, n_states: int) -> tuple[bool, float]:
+    """Whether `copy_rows` would change nothing and refuse nothing, and the largest deviation of an exact row sum."""
+    deviation = 0.0
+    for i in range(indptr.size - 1):
+        mass, least = 0.0, 1.0
+        outside = False
+        for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            mass += data[k]
+            least = min(least, data[k])
+            outside |= (indices[k] < 0) | (indices[k] >= n_states)
+        rounding = (indptr[i + 1] - indptr[i] - 1) * UNIT_ROUNDOFF
+        if outside or not (least > 0.0 and abs(mass - 1.0) <= 2.0 * rounding):
+            return False, deviation
+        deviation = max(deviation, abs(mass - 1.0) + 1.001 * rounding)
+    return True, deviation
 
 
 @compiled

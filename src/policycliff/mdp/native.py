@@ -144,7 +144,7 @@ def _list_pairs(owners: Int64[np.ndarray, " pairs"], labels: Int64[np.ndarray, "
         )
     if not frame.terminal.any():
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        return PairList(offsets=offsets, actions=labels, rows=np.arange(owners.size))
+        return PairList(offsets=offsets, actions=labels, rows=np.arange(owners.size), is_whole=True)
     kept = np.flatnonzero(~frame.terminal[owners])
     ends = np.flatnonzero(frame.terminal)
     place = np.argsort(np.concatenate([owners[kept], ends]), kind="stable")
