@@ -10,31 +10,42 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int32, Int64
 from scipy.sparse.linalg import SuperLU, splu
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
-from policycliff.values.kernels import chosen_rows, policy_sweeps
+from policycliff.values.kernels import chain_sweeps, chosen_rows
 
 DIRECT_LIMIT = 3000
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """v = r + gamma P v in CSR form."""
+    """v = r + gamma P v, or v = max (r + gamma P v) over few rows a state; arrays may be longer than needed.
 
-    indptr: Int64[np.ndarray, " offsets"]
-    successors: np.ndarray
+    The rows of state s are offsets[s]:offsets[s + 1]; a chain has one each, and only then can it be solved directly.
+    """
+
+    offsets: Int64[np.ndarray, " offsets"]
+    indptr: Int64[np.ndarray, " rows"]
+    successors: Int32[np.ndarray, " nonzeros"]
     probabilities: Float64[np.ndarray, " nonzeros"]
-    rewards: Float64[np.ndarray, " states"]
+    rewards: Float64[np.ndarray, " pairs"]
     gamma: float
+
+    @property
+    def n_states(self) -> int:
+        """Number of states."""
+        return self.offsets.size - 1
 
     @property
     def matrix(self) -> sp.csr_array:
         """P as a SciPy CSR array."""
-        size = self.rewards.size
-        return sp.csr_array((self.probabilities, self.successors, self.indptr), shape=(size, size))
+        size = self.n_states
+        end = int(self.indptr[size])
+        entries = (self.probabilities[:end], self.successors[:end], self.indptr[: size + 1])
+        return sp.csr_array(entries, shape=(size, size), copy=True)
 
     def sweep(
         self,
@@ -48,28 +59,40 @@ class Chain:
 
         Returns the new values and the spare array.
         """
-        _, swapped = policy_sweeps(
-            self.indptr, self.successors, self.probabilities, self.rewards, self.gamma, v, spare, span, limit
-        )
+        rows = (self.offsets, self.indptr, self.successors, self.probabilities, self.rewards)
+        _, swapped = chain_sweeps(*rows, self.gamma, v, spare, span, limit)
         return (spare, v) if swapped else (v, spare)
 
     def factorise(self, *, transposed: bool = False) -> SuperLU:
         """Sparse LU factors of I - gamma P, or of its transpose."""
-        system = sp.eye_array(self.rewards.size, format="csr") - self.gamma * self.matrix
+        system = sp.eye_array(self.n_states, format="csr") - self.gamma * self.matrix
         return splu(sp.csc_array(system.T if transposed else system))
 
     def solve(self) -> Float64[np.ndarray, " states"]:
         """The values, by a direct solve and one step of refinement."""
         factors = self.factorise()
-        v = factors.solve(self.rewards)
-        residual = self.rewards + self.gamma * (self.matrix @ v) - v
+        rewards = self.rewards[: self.n_states]
+        v = factors.solve(rewards)
+        residual = rewards + self.gamma * (self.matrix @ v) - v
         return np.asarray(v + factors.solve(residual))
+
+
+def empty_chain(mdp: MDP) -> Chain:
+    """Room for any selection of an MDP's rows; memory that is not written to is not used."""
+    return Chain(
+        offsets=np.zeros(mdp.n_states + 1, np.int64),
+        indptr=np.zeros(mdp.n_pairs + 1, np.int64),
+        successors=np.empty(mdp.successors.size, np.int32),
+        probabilities=np.empty(mdp.successors.size),
+        rewards=np.empty(mdp.n_pairs),
+        gamma=mdp.gamma,
+    )
 
 
 def deterministic_chain(mdp: MDP, best: Int64[np.ndarray, " states"]) -> Chain:
     """The chain of the policy that takes pair best[s] in state s."""
     indptr, successors, probabilities = chosen_rows(frozen(best), mdp.indptr, mdp.successors, mdp.probabilities)
-    return Chain(indptr, successors, probabilities, mdp.rewards[best], mdp.gamma)
+    return Chain(np.arange(best.size + 1), indptr, successors, probabilities, mdp.rewards[best], mdp.gamma)
 
 
 def stochastic_chain(
@@ -79,6 +102,7 @@ def stochastic_chain(
     weights = sp.csr_array((policy, np.arange(mdp.n_pairs), mdp.offsets), shape=(mdp.n_states, mdp.n_pairs))
     matrix = sp.csr_array(weights @ mdp.transitions)
     return Chain(
+        offsets=np.arange(mdp.n_states + 1),
         indptr=matrix.indptr.astype(np.int64),
         successors=matrix.indices.astype(np.int32),
         probabilities=matrix.data,

@@ -13,13 +13,26 @@ import numpy as np
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
 
 UNIT_ROUNDOFF = 2.0**-53
+BLOCK = 64
+# Unsigned indices spare the test for negative ones that would count from the end: a third of the time of a sweep.
+ONE = np.uint64(1)
 
 
 @compiled
-def hard_sweep(
-    start: int,
-    stop: int,
-    offsets: Integers,
+def _first_best(first: int, last: int, q: Floats) -> int:
+    """The first maximiser of q among first:last."""
+    top = q[first]
+    for pair in range(first + 1, last):
+        top = max(top, q[pair])
+    while q[first] != top:
+        first += 1
+    return first
+
+
+@compiled
+def _back_up(
+    first: int,
+    last: int,
     indptr: Integers,
     successors: Indices,
     probabilities: Floats,
@@ -27,48 +40,102 @@ def hard_sweep(
     gamma: float,
     v: Floats,
     q: Floats,
-    new_v: Floats,
-    best: Integers,
-) -> tuple[float, float]:
-    """For states start:stop: q = R + gamma P v, new_v = max q, best = its first maximiser; the range of new_v - v.
-
-    Two plain loops run faster than one: the sums stay free of hard-to-predict branches.
-    """
-    for pair in range(offsets[start], offsets[stop]):
+) -> None:
+    """Set q = R + gamma P v for the pairs first:last."""
+    end = np.uint64(indptr[first])
+    for pair in range(np.uint64(first), np.uint64(last)):
         total = 0.0
-        for k in range(indptr[pair], indptr[pair + 1]):
+        k = end
+        end = np.uint64(indptr[pair + ONE])
+        while k < end:
             total += probabilities[k] * v[np.uint32(successors[k])]
+            k += ONE
         q[pair] = rewards[pair] + gamma * total
-    low, high = np.inf, -np.inf
-    for state in range(start, stop):
-        first, last = offsets[state], offsets[state + 1]
-        top = q[first]
-        for pair in range(first + 1, last):
-            top = max(top, q[pair])
-        arg = first
-        for pair in range(last - 1, first - 1, -1):
-            arg = pair if q[pair] == top else arg
-        new_v[state] = top
-        best[state] = arg
-        change = top - v[state]
-        low = min(low, change)
-        high = max(high, change)
+
+
+@compiled
+def _keep_rows(
+    first: int,
+    last: int,
+    bar: float,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    q: Floats,
+    kept: int,
+    kept_indptr: Integers,
+    kept_successors: Indices,
+    kept_probabilities: Floats,
+    kept_rewards: Floats,
+) -> int:
+    """Append the rows of the pairs first:last with q >= bar to the kept rows; returns how many those are now."""
+    end = np.uint64(kept_indptr[kept])
+    for pair in range(first, last):
+        if q[pair] >= bar:
+            for k in range(np.uint64(indptr[pair]), np.uint64(indptr[pair + 1])):
+                kept_successors[end] = successors[k]
+                kept_probabilities[end] = probabilities[k]
+                end += ONE
+            kept_rewards[kept] = rewards[pair]
+            kept += 1
+            kept_indptr[kept] = end
+    return kept
+
+
+@compiled
+def hard_sweep(
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    slack: float,
+    v: Floats,
+    q: Floats,
+    new_v: Floats,
+    kept_offsets: Integers,
+    kept_indptr: Integers,
+    kept_successors: Indices,
+    kept_probabilities: Floats,
+    kept_rewards: Floats,
+) -> tuple[float, float]:
+    """Set q = R + gamma P v and new_v = max q; returns the range of new_v - v.
+
+    Rows within `slack` of the best of their state are kept, copied while they are in the cache; with a slack below 0
+    only that of the first maximiser. States are taken in blocks: the sums of a block first, so that they stay free of
+    branches that are hard to predict.
+    """
+    low, high, kept = np.inf, -np.inf, 0
+    kept_offsets[0], kept_indptr[0] = 0, 0
+    rows = (kept_indptr, kept_successors, kept_probabilities, kept_rewards)
+    kernel = (indptr, successors, probabilities, rewards)
+    for block in range(0, new_v.size, BLOCK):
+        stop = min(block + BLOCK, new_v.size)
+        _back_up(offsets[block], offsets[stop], indptr, successors, probabilities, rewards, gamma, v, q)
+        for state in range(block, stop):
+            first, last = offsets[state], offsets[state + 1]
+            best = _first_best(first, last, q)
+            top = q[best]
+            new_v[state] = top
+            low = min(low, top - v[state])
+            high = max(high, top - v[state])
+            if slack < 0.0:
+                first, last = best, best + 1
+            kept = _keep_rows(first, last, top - max(slack, 0.0), *kernel, q, kept, *rows)
+            kept_offsets[state + 1] = kept
     return low, high
 
 
 @compiled
-def hard_start(offsets: Integers, rewards: Floats, new_v: Floats, best: Integers) -> tuple[float, float]:
+def hard_start(offsets: Integers, rewards: Floats, new_v: Floats) -> tuple[float, float]:
     """The hard sweep from v = 0, which needs no kernel: new_v = max R."""
     low, high = np.inf, -np.inf
     for state in range(new_v.size):
-        arg = offsets[state]
-        for pair in range(arg + 1, offsets[state + 1]):
-            if rewards[pair] > rewards[arg]:
-                arg = pair
-        new_v[state] = rewards[arg]
-        best[state] = arg
-        low = min(low, rewards[arg])
-        high = max(high, rewards[arg])
+        new_v[state] = rewards[_first_best(offsets[state], offsets[state + 1], rewards)]
+        low = min(low, new_v[state])
+        high = max(high, new_v[state])
     return low, high
 
 
@@ -102,12 +169,8 @@ def soft_sweep(
 ) -> tuple[float, float]:
     """Set q = R + gamma P v and new_v = soft maximum of q; returns the range of new_v - v."""
     low, high = np.inf, -np.inf
+    _back_up(0, q.size, indptr, successors, probabilities, rewards, gamma, v, q)
     for state in range(new_v.size):
-        for pair in range(offsets[state], offsets[state + 1]):
-            total = 0.0
-            for k in range(indptr[pair], indptr[pair + 1]):
-                total += probabilities[k] * v[np.uint32(successors[k])]
-            q[pair] = rewards[pair] + gamma * total
         new_v[state] = soft_value(q, base, offsets[state], offsets[state + 1], temperature)
         change = new_v[state] - v[state]
         low = min(low, change)
@@ -137,14 +200,9 @@ def soft_weights(offsets: Integers, q: Floats, base: Floats, temperature: float,
 @compiled
 def greedy_weights(offsets: Integers, q: Floats, policy: Floats) -> None:
     """Set policy = 1 on the first maximiser of q in each state, 0 elsewhere."""
+    policy[:] = 0.0
     for state in range(offsets.size - 1):
-        arg = offsets[state]
-        policy[arg] = 0.0
-        for pair in range(arg + 1, offsets[state + 1]):
-            policy[pair] = 0.0
-            if q[pair] > q[arg]:
-                arg = pair
-        policy[arg] = 1.0
+        policy[_first_best(offsets[state], offsets[state + 1], q)] = 1.0
 
 
 @compiled
@@ -152,16 +210,14 @@ def shift_and_choose(
     offsets: Integers, q: Floats, terminal: Flags, shift: float, values: Floats, policy: Floats
 ) -> None:
     """Add the shift to q outside terminal states; values = max q, policy = 1 on its first maximiser."""
+    policy[:] = 0.0
     for state in range(values.size):
-        arg = offsets[state]
-        for pair in range(offsets[state], offsets[state + 1]):
-            if not terminal[state]:
+        if not terminal[state]:
+            for pair in range(offsets[state], offsets[state + 1]):
                 q[pair] += shift
-            policy[pair] = 0.0
-            if q[pair] > q[arg]:
-                arg = pair
-        policy[arg] = 1.0
-        values[state] = q[arg]
+        best = _first_best(offsets[state], offsets[state + 1], q)
+        policy[best] = 1.0
+        values[state] = q[best]
 
 
 @compiled
@@ -184,7 +240,34 @@ def chosen_rows(
 
 
 @compiled
-def policy_sweeps(
+def _restricted_back_up(
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    v: Floats,
+    new_v: Floats,
+) -> None:
+    """Set new_v = max (R + gamma P v) over few pairs a state."""
+    end = np.uint64(0)
+    for state in range(v.size):
+        top = -np.inf
+        for pair in range(np.uint64(offsets[state]), np.uint64(offsets[state + 1])):
+            total = 0.0
+            k = end
+            end = np.uint64(indptr[pair + ONE])
+            while k < end:
+                total += probabilities[k] * v[np.uint32(successors[k])]
+                k += ONE
+            top = max(top, rewards[pair] + gamma * total)
+        new_v[state] = top
+
+
+@compiled
+def chain_sweeps(
+    offsets: Integers,
     indptr: Integers,
     successors: Indices,
     probabilities: Floats,
@@ -195,20 +278,21 @@ def policy_sweeps(
     span: float,
     n_sweeps: int,
 ) -> tuple[int, bool]:
-    """Repeat v = r + gamma P v until the range of its change is below `span`; returns (sweeps, result is in `other`).
+    """Repeat v = max (r + gamma P v) until the range of its change is below `span`.
 
-    Stops too when the span has not shrunk for a hundred sweeps, which is where rounding ends it.
+    Returns (sweeps, whether the result is in `other`). Stops too when the span has not shrunk for a hundred sweeps:
+    that is where rounding ends it.
     """
     best, stalled = np.inf, 0
+    kernel = (indptr, successors, probabilities, rewards)
     for sweep in range(n_sweeps):
+        if offsets[v.size] == v.size:
+            _back_up(0, v.size, *kernel, gamma, v, other)
+        else:
+            _restricted_back_up(offsets, *kernel, gamma, v, other)
         low, high = np.inf, -np.inf
         for state in range(v.size):
-            total = 0.0
-            for k in range(indptr[state], indptr[state + 1]):
-                total += probabilities[k] * v[np.uint32(successors[k])]
-            value = rewards[state] + gamma * total
-            other[state] = value
-            change = value - v[state]
+            change = other[state] - v[state]
             low = min(low, change)
             high = max(high, change)
         stalled = stalled + 1 if high - low >= best else 0

@@ -10,11 +10,12 @@ Cost: one sweep is O(nonzeros); the buffers of an operator are reused between sw
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import longest_path
 from policycliff.mdp.model import MDP
+from policycliff.values.chain import Chain, empty_chain
 from policycliff.values.kernels import hard_start, hard_sweep, soft_sweep
 from policycliff.values.regularizers import Regularizer
 
@@ -25,13 +26,14 @@ UNIT_ROUNDOFF = 2.0**-53
 class Backup:
     """One application of T to `v`: its Q-values, the new values and the range of their change.
 
-    `best` holds the first maximising pair of each state (hard operator only; None otherwise).
+    `chain` holds the rows of the greedy policy, or of all actions near the best. Only the hard operator has it, not
+    after `start`, and it is valid until the next backup.
     """
 
     v: Float64[np.ndarray, " states"]
     q: Float64[np.ndarray, " pairs"]
     values: Float64[np.ndarray, " states"]
-    best: Int64[np.ndarray, " states"] | None
+    chain: Chain | None
     low: float
     high: float
 
@@ -47,17 +49,16 @@ class BellmanOperator:
     reward_size: float
     longest_row: int
     soft_log_range: float
+    chain: Chain | None
 
     def start(self) -> Backup:
         """The backup of v = 0: no pass over the kernel is needed where the maximum is hard."""
         mdp = self.mdp
-        zero = np.zeros(mdp.n_states)
-        values = np.empty(mdp.n_states)
-        if self.temperature == 0.0:
-            best = np.empty(mdp.n_states, np.int64)
-            low, high = hard_start(mdp.offsets, mdp.rewards, values, best)
-            return Backup(v=zero, q=mdp.rewards, values=values, best=best, low=low, high=high)
-        return self.apply(zero, out=values, q=np.empty(mdp.n_pairs))
+        zero, values = np.zeros(mdp.n_states), np.empty(mdp.n_states)
+        if self.temperature != 0.0:
+            return self.apply(zero, out=values, q=np.empty(mdp.n_pairs))
+        low, high = hard_start(mdp.offsets, mdp.rewards, values)
+        return Backup(v=zero, q=mdp.rewards, values=values, chain=None, low=low, high=high)
 
     def apply(
         self,
@@ -65,16 +66,20 @@ class BellmanOperator:
         *,
         out: Float64[np.ndarray, " states"],
         q: Float64[np.ndarray, " pairs"],
+        slack: float = -1.0,
     ) -> Backup:
-        """T v; writes the values to `out` and the Q-values to `q`."""
-        mdp = self.mdp
+        """T v; writes the values to `out` and the Q-values to `q`.
+
+        The rows of the first maximisers, or of all actions within a `slack` of at least 0 of the best, go to the chain.
+        """
+        mdp, chain = self.mdp, self.chain
         kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
-        if self.temperature == 0.0:
-            best = np.empty(mdp.n_states, np.int64)
-            low, high = hard_sweep(0, mdp.n_states, *kernel, v, q, out, best)
-            return Backup(v=v, q=q, values=out, best=best, low=low, high=high)
-        low, high = soft_sweep(*kernel, self.base, self.temperature, v, q, out)
-        return Backup(v=v, q=q, values=out, best=None, low=low, high=high)
+        if chain is None:
+            low, high = soft_sweep(*kernel, self.base, self.temperature, v, q, out)
+        else:
+            rows = (chain.offsets, chain.indptr, chain.successors, chain.probabilities, chain.rewards)
+            low, high = hard_sweep(*kernel, slack, v, q, out, *rows)
+        return Backup(v=v, q=q, values=out, chain=chain, low=low, high=high)
 
     @property
     def contraction(self) -> float:
@@ -125,6 +130,7 @@ def make_operator(mdp: MDP, regularizer: Regularizer | None) -> BellmanOperator:
         reward_size=float(np.abs(mdp.rewards).max()),
         longest_row=int(np.diff(mdp.indptr).max()),
         soft_log_range=log_range,
+        chain=empty_chain(mdp) if regularizer is None else None,
     )
 
 
