@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policycliff.rollouts.analyses.figures import weighted_parts
+from policycliff.rollouts.analyses.weights import walls
 from policycliff.rollouts.audit import audit, settings_from_options
-from policycliff.rollouts.figures import weighted_parts
-from policycliff.rollouts.load import load_rollouts
+from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.scores import effective_reward_of, scorer_of
-from policycliff.rollouts.weights import walls
 
 sys.path.insert(0, str(Path(__file__).parent))
 from audit_oracle import Prompt, mean

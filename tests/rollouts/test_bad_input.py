@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policycliff.errors import PolicyCliffError, TableError
-from policycliff.rollouts.load import load_rollouts
+from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.settings import AuditSettings
 
 FRAME = pl.DataFrame({"prompt": ["p"] * 200, "completion": [f"c{i}" for i in range(200)], "reward": np.arange(200.0)})

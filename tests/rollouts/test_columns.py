@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.columns import MAX_CANDIDATES, Role, resolve_columns
+from policycliff.rollouts.reading.columns import MAX_CANDIDATES, Role, resolve_columns
 from policycliff.rollouts.settings import AuditSettings
 
 TEXT, NUMBER, WHOLE = pl.String(), pl.Float64(), pl.Int64()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policycliff.rollouts.analyses.group_size import common_group_size, k_grid, subset_share
 from policycliff.rollouts.audit import audit
-from policycliff.rollouts.group_size import common_group_size, k_grid, subset_share
 
 
 @settings(deadline=None)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from loading_oracle import expected_groups
 
 from policycliff.errors import TableError
-from policycliff.rollouts.groups import first_equal, group_rows, renumber, sample_groups
-from policycliff.rollouts.load import load_rollouts
+from policycliff.rollouts.reading.groups import first_equal, group_rows, renumber, sample_groups
+from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import policycliff
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.load import load_rollouts
-from policycliff.rollouts.recognise import recognise
+from policycliff.rollouts.reading.load import load_rollouts
+from policycliff.rollouts.reading.recognise import recognise
 from policycliff.rollouts.settings import AuditSettings
 
 DATA = Path(__file__).parent.parent / "data"

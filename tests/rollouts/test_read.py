@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from policycliff.errors import InvalidInputError, MissingExtraError, SourceNotFoundError, TableError
-from policycliff.rollouts.load import load_rollouts
-from policycliff.rollouts.read import open_table
+from policycliff.rollouts.reading.load import load_rollouts
+from policycliff.rollouts.reading.read import open_table
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
 

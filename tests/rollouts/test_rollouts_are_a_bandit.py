@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import policycliff
+from policycliff.rollouts.analyses.pairs import tilted_weights
+from policycliff.rollouts.analyses.radius import radii
 from policycliff.rollouts.audit import settings_from_options
-from policycliff.rollouts.load import load_rollouts
-from policycliff.rollouts.pairs import tilted_weights
-from policycliff.rollouts.radius import radii
+from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.scores import column_reward, scorer_of
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from policycliff.errors import InvalidInputError, SourceNotFoundError
-from policycliff.rollouts.option_text import (
+from policycliff.rollouts.reading.option_text import (
     parse_derive,
     parse_noise,
     parse_number_of,
@@ -14,8 +14,8 @@ from policycliff.rollouts.option_text import (
     parse_reward,
     unquoted,
 )
+from policycliff.rollouts.reading.settings_file import read_settings
 from policycliff.rollouts.settings import AuditSettings, setting_names
-from policycliff.rollouts.settings_file import read_settings
 
 
 def _read(folder: Path, text: str, name: str = "s.toml") -> dict[str, Any]:

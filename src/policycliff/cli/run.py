@@ -18,9 +18,9 @@ from policycliff.cli.recognition import print_recognition
 from policycliff.errors import PolicyCliffError
 from policycliff.report.text import one_line
 from policycliff.rollouts.audit import run_audit
-from policycliff.rollouts.files import find_tables
-from policycliff.rollouts.load import load_rollouts
-from policycliff.rollouts.option_text import (
+from policycliff.rollouts.reading.files import find_tables
+from policycliff.rollouts.reading.load import load_rollouts
+from policycliff.rollouts.reading.option_text import (
     parse_derive,
     parse_noise,
     parse_number_of,
@@ -28,9 +28,9 @@ from policycliff.rollouts.option_text import (
     parse_reward,
     unquoted,
 )
-from policycliff.rollouts.recognise import recognise
+from policycliff.rollouts.reading.recognise import recognise
+from policycliff.rollouts.reading.settings_file import read_settings
 from policycliff.rollouts.settings import AuditSettings
-from policycliff.rollouts.settings_file import read_settings
 
 __all__ = ["Outputs", "run_audit_command", "run_demo_command"]
 

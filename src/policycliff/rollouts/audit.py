@@ -18,22 +18,22 @@ from typing import Any, TypeVar
 import numpy as np
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.advice import coefficient_advice, tie_breakers
-from policycliff.rollouts.boundary import boundary_prompts, drop_list
-from policycliff.rollouts.degeneracy import Aspect
-from policycliff.rollouts.figures import RewardAudit, audit_reward, max_reward_of, weighted_parts
+from policycliff.rollouts.analyses.advice import coefficient_advice, tie_breakers
+from policycliff.rollouts.analyses.boundary import boundary_prompts, drop_list
+from policycliff.rollouts.analyses.degeneracy import Aspect
+from policycliff.rollouts.analyses.figures import RewardAudit, audit_reward, max_reward_of, weighted_parts
+from policycliff.rollouts.analyses.noise import NOISE_MARGIN, Noise, noise_of_column, noise_of_effective
+from policycliff.rollouts.analyses.normalisation import main_reward_name, normalisation_figures, phantom_advantages
+from policycliff.rollouts.analyses.pairs import compare_pair, mixed_sources_share
+from policycliff.rollouts.analyses.price import truth_figures
+from policycliff.rollouts.analyses.radius import within_prompt_scale
+from policycliff.rollouts.analyses.verdict import verdict
+from policycliff.rollouts.analyses.weights import walls, weight_figures
 from policycliff.rollouts.intervals import RESAMPLES, with_intervals
-from policycliff.rollouts.load import LoadedRollouts, load_rollouts
-from policycliff.rollouts.noise import NOISE_MARGIN, Noise, noise_of_column, noise_of_effective
-from policycliff.rollouts.normalisation import main_reward_name, normalisation_figures, phantom_advantages
-from policycliff.rollouts.pairs import compare_pair, mixed_sources_share
-from policycliff.rollouts.price import truth_figures
-from policycliff.rollouts.radius import within_prompt_scale
+from policycliff.rollouts.reading.load import LoadedRollouts, load_rollouts
 from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward, effective_reward_of, scorer_of
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import RolloutTable
-from policycliff.rollouts.verdict import verdict
-from policycliff.rollouts.weights import walls, weight_figures
 
 SCHEMA_VERSION = 1
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.canonical import canonical_table
-from policycliff.rollouts.columns import Columns, resolve_columns
-from policycliff.rollouts.derive import with_derived
-from policycliff.rollouts.read import open_table
-from policycliff.rollouts.rows import read_rows
+from policycliff.rollouts.reading.canonical import canonical_table
+from policycliff.rollouts.reading.columns import Columns, resolve_columns
+from policycliff.rollouts.reading.derive import with_derived
+from policycliff.rollouts.reading.read import open_table
+from policycliff.rollouts.reading.rows import read_rows
+from policycliff.rollouts.reading.settle import settle
 from policycliff.rollouts.settings import AuditSettings
-from policycliff.rollouts.settle import settle
 from policycliff.rollouts.table import RolloutTable
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from jaxtyping import Float64, Int64
 
 from policycliff.errors import TableError
-from policycliff.rollouts.columns import is_numeric
+from policycliff.rollouts.reading.columns import is_numeric
 from policycliff.rollouts.table import ScoreColumn
 
 

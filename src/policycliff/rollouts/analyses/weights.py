@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from policycliff.rollouts.analyses.radius import quantiles
 from policycliff.rollouts.exact import UNIT_ROUNDOFF
 from policycliff.rollouts.intervals import share, wilson
-from policycliff.rollouts.radius import quantiles
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min
 

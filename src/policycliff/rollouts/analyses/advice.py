@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from policycliff.rollouts.degeneracy import Aspect, behaviour_means
+from policycliff.rollouts.analyses.degeneracy import Aspect, behaviour_means
+from policycliff.rollouts.analyses.pairs import tilted_weights
 from policycliff.rollouts.intervals import mean_over, share
-from policycliff.rollouts.pairs import tilted_weights
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_any, segment_max, segment_mean, segment_min, segment_sum
 

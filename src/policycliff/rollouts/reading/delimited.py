@@ -14,8 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.dtypes import DataType
-from policycliff.rollouts.files import READ_ERRORS, open_text, unreadable
+from policycliff.rollouts.reading.dtypes import DataType
+from policycliff.rollouts.reading.files import READ_ERRORS, open_text, unreadable
 
 TEXT_PREFIX = "__text_"
 """Prefix of the hidden columns that hold the original text of numeric CSV columns."""

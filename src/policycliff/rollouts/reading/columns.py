@@ -12,8 +12,8 @@ from typing import Any, Literal
 import polars as pl
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.dtypes import DataType
-from policycliff.rollouts.hints import did_you_mean
+from policycliff.rollouts.reading.dtypes import DataType
+from policycliff.rollouts.reading.hints import did_you_mean
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 
 Origin = Literal["given", "guessed", "absent"]

@@ -13,10 +13,10 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import InvalidInputError, MissingExtraError, TableError
-from policycliff.rollouts.delimited import TEXT_PREFIX
-from policycliff.rollouts.dtypes import DataType
-from policycliff.rollouts.files import READ_ERRORS, find_tables, first_line, unreadable
-from policycliff.rollouts.scan import scan_file
+from policycliff.rollouts.reading.delimited import TEXT_PREFIX
+from policycliff.rollouts.reading.dtypes import DataType
+from policycliff.rollouts.reading.files import READ_ERRORS, find_tables, first_line, unreadable
+from policycliff.rollouts.reading.scan import scan_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from policycliff.rollouts.dtypes import DataType
+from policycliff.rollouts.reading.dtypes import DataType
 
 NAME_LENGTH = 80
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from policycliff.rollouts.analyses.noise import Noise, noisy_spread
+from policycliff.rollouts.analyses.radius import quantiles
 from policycliff.rollouts.intervals import share
-from policycliff.rollouts.noise import Noise, noisy_spread
-from policycliff.rollouts.radius import quantiles
 from policycliff.rollouts.scores import Reward, Scored
 from policycliff.rollouts.segments import segment_max, segment_min
 from policycliff.rollouts.settings import AuditSettings

@@ -12,9 +12,9 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import TableError
-from policycliff.rollouts.delimited import TEXT_PREFIX
-from policycliff.rollouts.files import first_line
-from policycliff.rollouts.read import TableSource
+from policycliff.rollouts.reading.delimited import TEXT_PREFIX
+from policycliff.rollouts.reading.files import first_line
+from policycliff.rollouts.reading.read import TableSource
 
 _NARROW_WHOLE = (pl.UInt8, pl.UInt16, pl.UInt32, pl.Int8, pl.Int16, pl.Int32)
 _TOKEN = re.compile(r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | [A-Za-z_]\w*\s*\( | . """, re.VERBOSE | re.DOTALL)
@@ -24,7 +24,7 @@ _UNSIGNED = re.compile(r"((CHAR_|CHARACTER_|OCTET_|BIT_|ARRAY_)?LENGTH|LEN|STRPO
 def with_derived(source: TableSource, derive: tuple[tuple[str, str], ...]) -> TableSource:
     """The table with the derived columns; a later expression may use an earlier column.
 
-    >>> from policycliff.rollouts.read import open_table
+    >>> from policycliff.rollouts.reading.read import open_table
     >>> table = open_table(pl.DataFrame({"completion": ["ab", "abc"]}))
     >>> with_derived(table, (("brevity", "-LENGTH(completion)"),)).frame.collect()["brevity"].to_list()
     [-2, -3]

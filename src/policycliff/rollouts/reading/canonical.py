@@ -5,8 +5,8 @@ import polars as pl
 from jaxtyping import Bool, Int64
 
 from policycliff.errors import TableError
-from policycliff.rollouts.columns import Columns
-from policycliff.rollouts.groups import (
+from policycliff.rollouts.reading.columns import Columns
+from policycliff.rollouts.reading.groups import (
     Grouping,
     first_equal,
     group_rows,
@@ -15,11 +15,11 @@ from policycliff.rollouts.groups import (
     sort_rows,
     within_groups,
 )
-from policycliff.rollouts.rows import RowsRead
-from policycliff.rollouts.score_columns import require_complete
+from policycliff.rollouts.reading.rows import RowsRead
+from policycliff.rollouts.reading.score_columns import require_complete
+from policycliff.rollouts.reading.texts import readable, short_name
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable, SkippedRows
-from policycliff.rollouts.texts import readable, short_name
 
 
 def _group(columns: Columns, read: RowsRead, settings: AuditSettings) -> Grouping:

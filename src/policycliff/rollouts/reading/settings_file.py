@@ -16,8 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from policycliff.errors import InvalidInputError, SourceNotFoundError
-from policycliff.rollouts.hints import did_you_mean
-from policycliff.rollouts.option_text import parse_derive, parse_noise, parse_number_of, parse_rerun, parse_reward
+from policycliff.rollouts.reading.hints import did_you_mean
+from policycliff.rollouts.reading.option_text import (
+    parse_derive,
+    parse_noise,
+    parse_number_of,
+    parse_rerun,
+    parse_reward,
+)
 from policycliff.rollouts.settings import setting_names
 
 _OTHER_NAMES = {"reward": "rewards", "reruns": "rerun", "max_rewards": "max_reward"}

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from policycliff.rollouts.competing import describe
-from policycliff.rollouts.degeneracy import Aspect, aspect_range, behaviour_means
-from policycliff.rollouts.noise import NOISE_MARGIN, Noise
-from policycliff.rollouts.radius import within_prompt_scale
+from policycliff.rollouts.analyses.competing import describe
+from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means
+from policycliff.rollouts.analyses.noise import NOISE_MARGIN, Noise
+from policycliff.rollouts.analyses.radius import within_prompt_scale
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_min, segment_sum
 from policycliff.rollouts.table import RolloutTable

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from policycliff.rollouts.columns import Columns, Role
-from policycliff.rollouts.groups import first_equal
-from policycliff.rollouts.rows import RowsRead
+from policycliff.rollouts.reading.columns import Columns, Role
+from policycliff.rollouts.reading.groups import first_equal
+from policycliff.rollouts.reading.rows import RowsRead
 
 
 def settle(columns: Columns, read: RowsRead) -> Columns:

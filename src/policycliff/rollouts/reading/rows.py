@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.columns import Columns, Role
-from policycliff.rollouts.delimited import TEXT_PREFIX
-from policycliff.rollouts.derive import require_derivable
-from policycliff.rollouts.duplicates import count_repeated_rows
-from policycliff.rollouts.read import TableSource, collect
-from policycliff.rollouts.score_columns import RawScores, read_scores
+from policycliff.rollouts.reading.columns import Columns, Role
+from policycliff.rollouts.reading.delimited import TEXT_PREFIX
+from policycliff.rollouts.reading.derive import require_derivable
+from policycliff.rollouts.reading.duplicates import count_repeated_rows
+from policycliff.rollouts.reading.read import TableSource, collect
+from policycliff.rollouts.reading.score_columns import RawScores, read_scores
 from policycliff.rollouts.settings import AuditSettings
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.delimited import scan_delimited
-from policycliff.rollouts.files import READ_ERRORS, format_of, unreadable
-from policycliff.rollouts.json_lines import scan_json
+from policycliff.rollouts.reading.delimited import scan_delimited
+from policycliff.rollouts.reading.files import READ_ERRORS, format_of, unreadable
+from policycliff.rollouts.reading.json_lines import scan_json
 
 
 def scan_file(path: Path) -> pl.LazyFrame:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from policycliff.rollouts.analyses.noise import Noise, RerunPairs
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.layout import Layout
-from policycliff.rollouts.noise import Noise, RerunPairs
 from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward
 from policycliff.rollouts.segments import segment_max
 from policycliff.rollouts.table import RolloutTable

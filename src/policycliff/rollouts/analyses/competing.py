@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
-from policycliff.rollouts.degeneracy import Aspect
-from policycliff.rollouts.radius import radii
+from policycliff.rollouts.analyses.degeneracy import Aspect
+from policycliff.rollouts.analyses.radius import radii
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.table import RolloutTable
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from policycliff.rollouts.analyses.noise import NOISE_MARGIN
 from policycliff.rollouts.intervals import mean_over, share
-from policycliff.rollouts.noise import NOISE_MARGIN
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_any, segment_max, segment_mean, segment_min
 

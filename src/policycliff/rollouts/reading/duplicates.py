@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from policycliff.rollouts.groups import first_equal
-from policycliff.rollouts.read import TableSource, collect
+from policycliff.rollouts.reading.groups import first_equal
+from policycliff.rollouts.reading.read import TableSource, collect
 
 
 def count_repeated_rows(source: TableSource, read: pl.DataFrame) -> int:

@@ -14,7 +14,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import TableError
-from policycliff.rollouts.files import READ_ERRORS, first_line, open_text
+from policycliff.rollouts.reading.files import READ_ERRORS, first_line, open_text
 
 _LINES_AT_A_TIME = 20_000
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.load import load_rollouts
+from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.settings import AuditSettings
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from policycliff.rollouts.degeneracy import Aspect, consequences, degeneracy
-from policycliff.rollouts.flips import flips, rerun_check
-from policycliff.rollouts.group_size import group_size_curve
-from policycliff.rollouts.noise import Noise
-from policycliff.rollouts.normalisation import gain_figures
-from policycliff.rollouts.radius import distance_to_cliff
+from policycliff.rollouts.analyses.degeneracy import Aspect, consequences, degeneracy
+from policycliff.rollouts.analyses.flips import flips, rerun_check
+from policycliff.rollouts.analyses.group_size import group_size_curve
+from policycliff.rollouts.analyses.noise import Noise
+from policycliff.rollouts.analyses.normalisation import gain_figures
+from policycliff.rollouts.analyses.radius import distance_to_cliff
 from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import segment_mean, segment_std
 from policycliff.rollouts.settings import AuditSettings

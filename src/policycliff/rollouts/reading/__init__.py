@@ -1,0 +1,1 @@
+"""Any table of rollouts in, the canonical `RolloutTable` out: formats, columns, groups, behaviours."""
