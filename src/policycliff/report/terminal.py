@@ -90,9 +90,9 @@ def _look_at(result: Result, console: Console) -> None:
 def _prompt_line(prompt: Mapping[str, Any], width: int) -> Text:
     name = short(prompt["prompt"], 32)
     head = f"{name}: {prompt['reason']}"
-    if prompt["differs_in"]:
+    if prompt["differs_in"] and prompt["tied_size"] > 1:
         head += f" of {prompt['tied_size']}, in {', '.join(short(item, 24) for item in prompt['differs_in'])}"
-    elif prompt["reason"] == "small winning margin":
+    elif prompt["radius"] is not None:
         head += f", radius {prompt['radius']:.3g}"
     text = Text(one_line(head, width))
     rest = width - len(head) - 4

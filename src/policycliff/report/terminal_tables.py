@@ -206,6 +206,7 @@ def _noise(figures: Figures) -> Parts | None:
 _ROWS: tuple[tuple[str, Callable[[Figures], Parts | None]], ...] = (
     ("tied at the top", _share("tied_share")),
     ("  consequentially", _share("consequential_share")),
+    ("  those with spread", _share("consequential_with_spread_share")),
     ("  behaviours in a tie", _tied_size),
     ("zero spread", _share("zero_spread_share")),
     ("  solved / not", _solved),

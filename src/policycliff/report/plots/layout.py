@@ -65,6 +65,7 @@ def axis(title: str, **settings: Any) -> dict[str, Any]:
     """A numeric axis with a title."""
     base = {
         "title": {"text": title, "standoff": 10, "font": {"size": 13}},
+        "ticklabelstandoff": 4,
         "automargin": True,
         "fixedrange": True,
         "zeroline": False,

@@ -1,6 +1,6 @@
 """Plots of degeneracy: how prompts are tied, how large the ties are, how hard the prompts are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +9,7 @@ from policycliff.report.plots.layout import (
     BLUE,
     GREY,
     ORANGE,
+    PURPLE,
     RED,
     SKY,
     Plot,
@@ -21,39 +22,49 @@ from policycliff.report.plots.layout import (
     share_axis,
 )
 
-_UNDIVIDED = (("tied_share", "tied", RED),)
-_DIVIDED = (("consequential_share", "tied, consequential", RED), ("harmless_share", "tied, harmless", ORANGE))
+_TIED = (
+    ("consequential_with_spread_share", "tied, consequential", RED),
+    ("consequential_zero_spread_share", "the same, but no spread to learn from", PURPLE),
+    ("harmless_share", "tied, harmless", ORANGE),
+)
+_NOTHING = {"value": None, "low": None, "high": None}
 _EDGES = (1, 2, 3, 4, 6, 11, 21, 51, 101, 201, 501, 1001)
 
 
 def tie_bars(rewards: Mapping[str, Mapping[str, Any]]) -> Plot:
     """How the prompts of each reward divide into tied (consequential, harmless), untied and single-behaviour ones."""
-    names = list(rewards)
-    divided = any(figures.get("consequential_share") for figures in rewards.values())
-    parts = [*(_DIVIDED if divided else _UNDIVIDED)]
-    traces = [_part(rewards, [figures.get(key) for figures in rewards.values()], name, c) for key, name, c in parts]
-    radii = [figures.get("radius", {}) for figures in rewards.values()]
-    traces.append(_part(rewards, [radius.get("unique_share") for radius in radii], "a unique best", SKY))
-    alone = [radius.get("undefined_share") for radius in radii]
-    if any(share and share["value"] for share in alone):
-        traces.append(_part(rewards, alone, "a single behaviour", GREY))
+    known = {name: figures for name, figures in rewards.items() if figures["prompts"]}
+    rows = list(known.values())
+    parts = [
+        *_tied_parts(rows),
+        ("a unique best", SKY, [figures["radius"]["unique_share"] for figures in rows]),
+        ("a single behaviour", GREY, [figures["radius"]["undefined_share"] for figures in rows]),
+    ]
+    shown = [part for part in parts if any(share and share["value"] for share in part[2])]
     return plot(
-        traces,
-        height=rows_height(len(names)),
+        [_part(name, colour, shares) for name, colour, shares in shown],
+        height=rows_height(len(known)),
         barmode="stack",
         bargap=0.35,
         xaxis=share_axis("share of prompts"),
-        yaxis=name_axis(names),
+        yaxis=name_axis(list(known)),
     )
 
 
-def _part(rewards: Mapping[str, Any], shares: list[Any], name: str, colour: str) -> Trace:
-    known = [share or {"value": None, "low": None, "high": None} for share in shares]
+def _tied_parts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Any]]]:
+    """Tied prompts by what the tie means; undivided where there is nothing in which behaviours could differ."""
+    if all(figures["consequential_share"] is None for figures in rows):
+        return [("tied", RED, [figures["tied_share"] for figures in rows])]
+    return [(name, colour, [figures[key] for figures in rows]) for key, name, colour in _TIED]
+
+
+def _part(name: str, colour: str, shares: Sequence[Mapping[str, Any] | None]) -> Trace:
+    known = [share or _NOTHING for share in shares]
     return {
         "type": "bar",
         "orientation": "h",
         "x": [share["value"] for share in known],
-        "y": list(range(len(rewards))),
+        "y": list(range(len(known))),
         "name": name,
         "marker": {"color": colour},
         "text": hover_shares(known),

@@ -69,9 +69,17 @@ def _tie_breakers(columns: Sequence[Mapping[str, Any]], *, truth: Mapping[str, A
     return table(head, rows, caption=caption, label="Columns that break consequential ties")
 
 
-def _tie_breaker(column: Mapping[str, Any], *, with_truth: bool) -> list[str]:
+def _tie_breaker(column: Mapping[str, Any], *, with_truth: bool) -> list[str | Html]:
     row = [name_cell(column["column"]), column["prefer"], share_cell(column["breaks_share"])]
-    return [*row, mean_cell(column["truth_gain"])] if with_truth else row
+    return [*row, _gain(column["truth_gain"])] if with_truth else row
+
+
+def _gain(figure: Mapping[str, Any] | None) -> Html:
+    """What following the column gains in the truth; said in words where it costs."""
+    cell = mean_cell(figure)
+    if figure is None or figure["high"] is None or figure["high"] >= 0:
+        return cell
+    return join(cell, tag("span", "breaks ties the wrong way", class_="sure"))
 
 
 def _drop_list(listed: Sequence[Mapping[str, Any]], prompts: int) -> Html:

@@ -26,8 +26,8 @@ def prompts_section(result: Result) -> Section | None:
         _prompt(prompt, position, truth=truth, hidden=hidden) for position, prompt in enumerate(prompts, start=1)
     )
     meaning = (
-        "Boundary prompts: consequential ties first, those that leave most to chance leading, then the smallest "
-        "winning margins. Read the texts and judge whether the reward should tell them apart. Marked scores differ."
+        "Boundary prompts: consequential ties, answers that the reward ranks against the truth, and close calls take "
+        "turns. Read the texts and judge whether the reward should tell them apart. Marked scores differ."
     )
     return Section("prompts", "Prompts to look at first", meaning, "Prop 2.9, Result 1", body)
 
@@ -81,13 +81,16 @@ def _why(prompt: Mapping[str, Any]) -> str:
     if prompt["tied_size"] > 1:
         parts.append(f"{prompt['tied_size']} of {prompt['behaviours']} behaviours share the best reward")
     else:
-        parts.append(f"radius {number(prompt['radius'])}, {quantity('behaviour', prompt['behaviours'])}")
+        radius = "" if prompt["radius"] is None else f"radius {number(prompt['radius'])}, "
+        parts.append(f"{radius}{quantity('behaviour', prompt['behaviours'])}")
     parts.append(quantity("completion", prompt["completions"]))
+    if prompt["left_out"]:
+        parts.append(f"{quantity('completion', prompt['left_out'])} without the reward left out")
     if prompt["differs_in"]:
         parts.append("the tied ones differ in " + ", ".join(one_line(name) for name in prompt["differs_in"]))
     if prompt["step"] is not None:
         parts.append(f"step {one_line(str(prompt['step']))}")
-    hidden = prompt["tied_size"] - len(prompt["competing"])
+    hidden = prompt["tied_size"] - sum(completion["is_best"] for completion in prompt["competing"])
     if prompt["tied_size"] > 1 and hidden > 0:
         parts.append(f"{quantity('tied behaviour', hidden)} not shown")
     return "; ".join(parts) + "."
@@ -101,7 +104,7 @@ def _prompt_text(text: str | None) -> Html | None:
 
 def _completion(completion: Completion, digits: Mapping[str, int], truth: str | None) -> Html:
     facts = [
-        "best" if completion["is_best"] else "runner-up",
+        "best by the reward" if completion["is_best"] else "not best",
         None if completion["source"] is None else one_line(completion["source"]),
         None if completion["draws"] == 1 else f"drawn {completion['draws']} times",
         None if completion["behaviour"] is None else f"behaviour {short(completion['behaviour'], 60)}",

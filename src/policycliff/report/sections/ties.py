@@ -17,6 +17,7 @@ _HEAD = (
     "tied",
     "tied within noise",
     "consequential",
+    "that with spread",
     "behaviours in a tie",
     "jump of the even choice",
     "zero spread",
@@ -47,7 +48,8 @@ def ties_section(result: Result) -> Section:
     )
     meaning = (
         "A prompt is tied when several distinct behaviours share its best reward: the reward does not say which to "
-        "learn. The tie is consequential when they differ in the truth, in another reward or in the behaviour column."
+        "learn. The tie is consequential when they differ in the truth, in another reward or in the behaviour column; "
+        "where a prompt has no spread at all, training sees no difference to learn from."
     )
     return Section("ties", "How the rewards are tied", meaning, "Prop 2.9, Prop 2.10", body, plots)
 
@@ -69,6 +71,7 @@ def _row(name: str, figures: Mapping[str, Any], split: Sequence[str]) -> list[st
         share_cell(figures["tied_share"]),
         share_cell(figures["tied_within_noise_share"], unknown="noise unknown"),
         share_cell(figures["consequential_share"], unknown="nothing to differ in"),
+        share_cell(figures["consequential_with_spread_share"], unknown="nothing to differ in"),
         mean_cell(figures["tied_size_mean"], unknown="no ties"),
         share_cell(figures["uniform_jump_mean"]),
         share_cell(figures["zero_spread_share"]),
