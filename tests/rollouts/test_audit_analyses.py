@@ -57,6 +57,14 @@ def test_tie_breakers_are_ranked_and_directed_by_the_truth():
     assert breakers[0]["truth_gain"]["value"] == pytest.approx(0.5)
 
 
+def test_tie_breakers_can_be_named():
+    table = frame([2], r=[1.0, 1.0], a=[1.0, 2.0], b=[1.0, 2.0], s=[1.0, 2.0])
+    found = audit(table, rewards={"r": 1.0, "s": 0.0}, tie_breakers=["b"]).to_dict()["advice"]["tie_breakers"]
+    assert [item["column"] for item in found] == ["b", "s"]
+    with pytest.raises(TableError, match="tie-breaker"):
+        audit(table, rewards=["r"], tie_breakers=["c"])
+
+
 def test_boundary_prompts_have_one_of_four_reasons():
     """p0 tied and p4 flat (truths differ), p1 a hair's breadth, p2 tied alike, p3 ranked against the truth."""
     table = frame(

@@ -52,6 +52,7 @@ def audit(  # noqa: PLR0917 - a signature that Typer reads
     reward: opt.Reward = None,
     derive: opt.Derive = None,
     truth: opt.Truth = None,
+    tie_breaker: opt.TieBreaker = None,
     max_reward: opt.MaxReward = None,
     main_reward: opt.MainReward = None,
     noise: opt.Noise = None,

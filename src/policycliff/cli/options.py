@@ -76,6 +76,15 @@ Truth = Annotated[
     str | None,
     typer.Option("--truth", metavar="COL", help="A score that is not trained on.", rich_help_panel=_REWARDS),
 ]
+TieBreaker = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tie-breaker",
+        metavar="COL",
+        help="A column to try as tie-breaker beside the rewards (by default all numeric ones). Repeat for more.",
+        rich_help_panel=_REWARDS,
+    ),
+]
 MaxReward = Annotated[
     list[str] | None,
     typer.Option(

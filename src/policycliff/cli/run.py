@@ -39,6 +39,8 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 DEMO_SETTINGS = AuditSettings(
     rewards=(("generated_tests_pass_rate", 1.0), ("example_tests_pass_rate", 0.0), ("compiles", 0.0)),
     truth="hidden_tests_passed",
+    # The other columns are counts of tests, or another reading of the truth itself.
+    tie_breakers=("n_chars",),
     max_reward=(("generated_tests_pass_rate", 1.0),),
 )
 
@@ -132,6 +134,8 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         options[name] = None if options[name] is None else str(options[name])
     options["noise"] = parse_noise(options["noise"]) if options["noise"] else None
     options["rewards"] = _each(parse_reward, options.pop("reward"))
+    breakers = options.pop("tie_breaker")
+    options["tie_breakers"] = tuple(unquoted(name) for name in breakers) if breakers else None
     options["derive"] = _each(parse_derive, options["derive"])
     options["rerun"] = _each(parse_rerun, options["rerun"])
     options["max_reward"] = _each(lambda text: parse_number_of(text, "max_reward", "value"), options["max_reward"])

@@ -113,6 +113,8 @@ def settings_from_options(options: dict[str, Any]) -> AuditSettings:
         plain["rewards"] = ((rewards, 1.0),)
     elif not isinstance(rewards, dict):
         plain["rewards"] = tuple((item, 1.0) if isinstance(item, str) else tuple(item) for item in rewards)
+    breakers = plain.get("tie_breakers", ())
+    plain["tie_breakers"] = (breakers,) if isinstance(breakers, str) else tuple(breakers)
     if isinstance(plain.get("noise"), int | float):
         plain["noise"] = (("*", float(plain["noise"])),)
     for name in ("rewards", "derive", "max_reward", "rerun", "noise"):

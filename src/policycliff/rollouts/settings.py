@@ -27,6 +27,7 @@ class AuditSettings:
         rewards: Reward columns and their weights, in order; empty to guess.
         derive: New columns, name to SQL expression over the table's columns.
         truth: Column with a reward that is not trained on.
+        tie_breakers: Numeric columns to consider as tie-breakers beside the rewards; empty for all others.
         max_reward: Greatest possible value of a reward column, by name: tells solved prompts from hopeless ones.
         main_reward: The reward that a shaping term must not replace; None for the one of largest absolute weight.
         noise: Standard deviation of one score, by reward name (reward units); "auto" estimates, None says nothing.
@@ -55,6 +56,7 @@ class AuditSettings:
     rewards: tuple[tuple[str, float], ...] = ()
     derive: tuple[tuple[str, str], ...] = ()
     truth: str | None = None
+    tie_breakers: tuple[str, ...] = ()
     max_reward: tuple[tuple[str, float], ...] = ()
     main_reward: str | None = None
     noise: tuple[tuple[str, float], ...] | Literal["auto"] | None = "auto"
@@ -106,6 +108,7 @@ class AuditSettings:
         plain = asdict(self)
         for name in ("rewards", "derive", "max_reward", "rerun"):
             plain[name] = dict(plain[name])
+        plain["tie_breakers"] = list(self.tie_breakers)
         if isinstance(self.noise, tuple):
             plain["noise"] = dict(self.noise)
         return plain

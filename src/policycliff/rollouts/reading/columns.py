@@ -57,7 +57,7 @@ class Columns:
         group: Given, or the first guess; `group_guesses` lists all, because a guess that names single rows is dropped.
         rewards: Reward columns with their weights.
         reruns: Second scores: reward, column.
-        candidates: Other numeric columns, at most `MAX_CANDIDATES`.
+        candidates: The tie-breakers named, else the other numeric columns, at most `MAX_CANDIDATES`.
     """
 
     prompt: Role
@@ -124,7 +124,7 @@ def resolve_columns(schema: Mapping[str, DataType], settings: AuditSettings) -> 
         candidates=(),
         notes=notes,
     )
-    return _with_candidates(columns, schema)
+    return _with_candidates(columns, schema, settings)
 
 
 def is_numeric(dtype: DataType) -> bool:
@@ -147,6 +147,7 @@ def _given_names(settings: AuditSettings) -> dict[str, str]:
     """Column to role of everything the settings name."""
     single = ("prompt", "group", "step", "completion", "source", "behaviour", "truth")
     given = {getattr(settings, role): role for role in single if getattr(settings, role) is not None}
+    given |= dict.fromkeys(settings.tie_breakers, "tie-breaker")
     given |= {name: "reward" for name, _ in settings.rewards}
     return given | {column: f"rerun of {reward}" for reward, column in settings.rerun}
 
@@ -229,7 +230,10 @@ def _require_known_rewards(settings: AuditSettings, rewards: list[str]) -> None:
                 )
 
 
-def _with_candidates(columns: Columns, schema: Mapping[str, DataType]) -> Columns:
+def _with_candidates(columns: Columns, schema: Mapping[str, DataType], settings: AuditSettings) -> Columns:
+    if settings.tie_breakers:
+        rewards = {name for name, _ in columns.rewards}
+        return replace(columns, candidates=tuple(name for name in settings.tie_breakers if name not in rewards))
     used = {*columns.score_names(), *columns.label_names()}
     free = [name for name, dtype in schema.items() if name not in used and is_numeric(dtype) and dtype != pl.Null]
     notes = columns.notes

@@ -26,7 +26,7 @@ from policycliff.rollouts.reading.option_text import (
 )
 from policycliff.rollouts.settings import setting_names
 
-_OTHER_NAMES = {"reward": "rewards", "reruns": "rerun", "max_rewards": "max_reward"}
+_OTHER_NAMES = {"reward": "rewards", "tie_breaker": "tie_breakers", "reruns": "rerun", "max_rewards": "max_reward"}
 _WHOLE = ("group_size", "sample", "look_at", "seed")
 _DECIMAL = ("epsilon", "beta", "reward_error", "max_shift")
 
@@ -141,4 +141,5 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "max_reward": _pairs(lambda text: parse_number_of(text, "max_reward", "value"), float),
     "noise": _noise,
     "fail_on": _texts,
+    "tie_breakers": lambda value: tuple(_texts(value)),
 }
