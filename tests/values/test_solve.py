@@ -114,6 +114,14 @@ def test_a_discount_one_ulp_below_one_gives_an_honest_bound():
     assert solution.error_bound > 1.0
 
 
+@pytest.mark.parametrize("method", ITERATIVE)
+def test_values_beyond_double_precision_end_with_an_infinite_bound(method):
+    mdp = random_mdp(10, gamma=0.999).with_rewards([1e308, -1e308, 1e308, 1e307])
+    solution = solve(mdp, method=method)
+    assert solution.status == "rounding_floor"
+    assert solution.error_bound == np.inf
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"method": "magic"}, "magic"), ({"tolerance": -1.0}, "tolerance"), ({"tolerance": np.nan}, "tolerance")],

@@ -24,7 +24,7 @@ def _first_best(first: int, last: int, q: Floats) -> int:
     top = q[first]
     for pair in range(first + 1, last):
         top = max(top, q[pair])
-    while q[first] != top:
+    while first < last - 1 and q[first] != top:
         first += 1
     return first
 
