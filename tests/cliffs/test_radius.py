@@ -130,6 +130,14 @@ def test_a_bandit_has_half_the_gap():
     np.testing.assert_array_equal(result.witness, [-0.25, 0.0, 0.25])
 
 
+def test_frozen_terminal_rewards_lift_the_radius_above_half_the_gap():
+    kernel = np.zeros((2, 2, 2))
+    kernel[0, 0, 1] = kernel[0, 1, 0] = 1.0
+    mdp = MDP.from_arrays(kernel, [[1.0, 0.0], [0.0, 0.0]], 0.5, terminal=np.array([False, True]))
+    assert optimal_actions(solve(mdp)).gaps[0] == pytest.approx(0.5)
+    assert stability_radius(mdp).radius == pytest.approx(1 / 3)
+
+
 @pytest.mark.parametrize("limit", [0, 3000])
 def test_large_and_small_paths_agree(monkeypatch, limit):
     kernel, rewards = garnet(3, states=60, actions=3, branching=3)
