@@ -13,6 +13,7 @@ from page_reader import Page
 
 from policycliff.report.format import mean_text, percent, share_text
 from policycliff.report.html import render_html
+from policycliff.report.summary import shown_rewards
 from policycliff.rollouts.audit import audit
 
 RESULTS = every_result()
@@ -157,6 +158,13 @@ def test_a_single_reward_of_weight_one_is_shown_once(pages):
     page = pages["one reward, many ties"]
     assert len(page.plots["ties"]["data"][0]["y"]) == 1
     assert "walls" not in page.plots
+
+
+def test_a_reward_of_weight_zero_is_only_held_against():
+    frame = rollouts()
+    result = audit(frame, group="prompt_id", rewards={"passes": 1.0, "rare": 0.0}, truth="correct").to_dict()
+    assert list(shown_rewards(result)) == ["passes", "rare"]
+    assert "Trained on passes, held against rare, correct" in Page(render_html(result)).text
 
 
 def test_one_reward_no_truth_one_completion_a_prompt_but_two():

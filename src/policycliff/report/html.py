@@ -15,7 +15,7 @@ from importlib.resources import files
 from plotly.offline import get_plotlyjs
 
 from policycliff.report.cells import name_cell
-from policycliff.report.elements import Html, tag
+from policycliff.report.elements import Html, join, tag
 from policycliff.report.plots.layout import Plot
 from policycliff.report.sections.advice import advice_section
 from policycliff.report.sections.cliff import cliff_section
@@ -28,7 +28,7 @@ from policycliff.report.sections.section import Section
 from policycliff.report.sections.ties import ties_section
 from policycliff.report.sections.verdict import verdict_section
 from policycliff.report.sections.weights import weights_section
-from policycliff.report.summary import Result, counts_line, left_out, recognised_columns, reward_formula, title
+from policycliff.report.summary import Result, counts_line, left_out, recognised_columns, reward_formula, title, watched
 from policycliff.report.text import one_line
 
 _SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
@@ -97,8 +97,20 @@ def _header(result: Result) -> Html:
         tag("p", "Reward audit", class_="overline"),
         tag("h1", name_cell(title(result))),
         tag("p", counts_line(result), class_="counts"),
-        tag("p", "Trained on ", tag("code", one_line(reward_formula(result))), class_="counts"),
+        tag("p", "Trained on ", tag("code", one_line(reward_formula(result))), _beside(result), class_="counts"),
         tag("details", tag("summary", "Columns, and what was left out"), tag("ul", columns), tag("ul", odd)),
+    )
+
+
+def _beside(result: Result) -> Html | None:
+    """What the trained-on reward is held against."""
+    truth = result["settings"]["columns"]["truth"]["column"]
+    names = [*watched(result), *([] if truth is None else [truth])]
+    if not names:
+        return None
+    return join(
+        ", held against ",
+        [join(", " if position else "", tag("code", one_line(name))) for position, name in enumerate(names)],
     )
 
 

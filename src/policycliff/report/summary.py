@@ -31,10 +31,11 @@ def counts_line(result: Result) -> str:
 
 
 def shown_rewards(result: Result) -> dict[str, Mapping[str, Any]]:
-    """Rewards to show: all, but a single column of weight 1 alone, for it is the effective reward."""
+    """Rewards to show: all, but the effective reward where it is nothing but one column of weight 1."""
     rewards = dict(result["rewards"])
-    columns = [name for name in rewards if name != EFFECTIVE]
-    if len(columns) == 1 and rewards[columns[0]]["weight"] == 1.0:
+    parts = [figures for name, figures in rewards.items() if name != EFFECTIVE and figures["weight"] != 0]
+    same = len(parts) == 1 and parts[0]["weight"] == 1 and parts[0]["completions"] == rewards[EFFECTIVE]["completions"]
+    if same:
         del rewards[EFFECTIVE]
     return rewards
 
@@ -46,17 +47,24 @@ def main_figures(result: Result) -> Mapping[str, Any]:
 
 
 def reward_formula(result: Result) -> str:
-    """The effective reward as the sum that it is.
+    """The effective reward as the sum that it is, without the columns of weight 0.
 
-    >>> reward_formula({"settings": {"rewards": {"passes": 1.0, "style": -0.5}}})
+    >>> reward_formula({"settings": {"rewards": {"passes": 1.0, "style": -0.5, "speed": 0.0}}})
     'passes − 0.5 × style'
     """
     formula = ""
     for name, weight in result["settings"]["rewards"].items():
+        if weight == 0:
+            continue
         sign = ("−" if weight < 0 else "") if not formula else (" − " if weight < 0 else " + ")
         factor = "" if abs(weight) == 1 else f"{number(abs(weight))} × "
         formula += f"{sign}{factor}{name}"
     return formula
+
+
+def watched(result: Result) -> list[str]:
+    """Rewards of weight 0: compared, but not trained on."""
+    return [name for name, weight in result["settings"]["rewards"].items() if weight == 0]
 
 
 def recognised_columns(result: Result) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from policycliff.report.summary import Result, counts_line, left_out, recognised_columns, reward_formula, title
+from policycliff.report.summary import Result, counts_line, left_out, recognised_columns, reward_formula, title, watched
 from policycliff.report.terminal_tables import pairs_table, price_table, rewards_table, weights_table
 from policycliff.report.text import one_line, short
 
@@ -67,6 +67,8 @@ def _verdict(result: Result) -> Table:
 def _reading(result: Result) -> Iterator[Text]:
     yield Text(counts_line(result))
     yield Text(f"trained on: {one_line(reward_formula(result))}")
+    if watched(result):
+        yield Text(f"only compared: {one_line(', '.join(watched(result)))}")
     columns = Text("columns: ")
     for position, (role, column, origin) in enumerate(recognised_columns(result)):
         columns.append(", " if position else "")

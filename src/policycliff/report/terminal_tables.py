@@ -9,7 +9,7 @@ from rich.text import Text
 
 from policycliff.report.format import interval, number, percent, percent_interval
 from policycliff.report.summary import Result, shown_rewards
-from policycliff.report.text import short
+from policycliff.report.text import in_two, short
 from policycliff.rollouts.settings import EFFECTIVE
 
 _LABEL_WIDTH = 24
@@ -119,7 +119,7 @@ def _table(caption: str | None = None) -> Table:
 
 
 def _heading(name: str, figures: Figures, *, wide: bool) -> str:
-    label = short(name, _WIDE_CELL - 2 if wide else 2 * (_NARROW_CELL - 2))
+    label = short(name, _WIDE_CELL - 2) if wide else "\n".join(in_two(name, 2 * _NARROW_CELL - 4))
     return f"{label} (sum)" if name == EFFECTIVE and figures["weight"] is None else label
 
 

@@ -11,7 +11,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )
 _BREAKABLE = re.compile("[_./: -](?=.)")
-_TICK_WIDTH = 14
+_ONE_LINE = 14
 _BREAKS = re.compile(r"\r\n?")
 
 
@@ -56,18 +56,27 @@ def plot_label(text: str, limit: int = 28) -> str:
     return short(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def in_two(name: str, limit: int = 28) -> list[str]:
+    """The shortened name, in two pieces at a sign near its middle where it is long.
+
+    >>> in_two("generated_tests_pass_rate")
+    ['generated_', 'tests_pass_rate']
+    """
+    label = short(name, limit)
+    breaks = [match.end() for match in _BREAKABLE.finditer(label)] if len(label) > _ONE_LINE else []
+    if not breaks:
+        return [label]
+    middle = min(breaks, key=lambda end: (abs(2 * end - len(label)), end))
+    return [label[:middle], label[middle:]]
+
+
 def tick_label(text: str, limit: int = 28) -> str:
     """A label for Plotly beside an axis, on two lines where it is long.
 
     >>> tick_label("generated_tests_pass_rate")
     'generated_<br>tests_pass_rate'
     """
-    name = short(text, limit)
-    breaks = [match.end() for match in _BREAKABLE.finditer(name)] if len(name) > _TICK_WIDTH else []
-    if not breaks:
-        return plot_label(name, limit)
-    middle = min(breaks, key=lambda end: (abs(2 * end - len(name)), end))
-    return f"{plot_label(name[:middle], limit)}<br>{plot_label(name[middle:], limit)}"
+    return "<br>".join(plot_label(piece, limit) for piece in in_two(text, limit))
 
 
 def _sign(match: re.Match[str]) -> str:

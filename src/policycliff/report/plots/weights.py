@@ -15,6 +15,7 @@ from policycliff.report.plots.layout import (
     hover_shares,
     plot,
     share_axis,
+    share_limit,
 )
 from policycliff.report.text import plot_label
 
@@ -22,13 +23,14 @@ from policycliff.report.text import plot_label
 def wall_curves(weights: Sequence[Mapping[str, Any]]) -> Plot:
     """One curve a weight; the weights in use are at factor 1."""
     many = len(weights) > 4
+    limit = share_limit({"high": max(weight["curve"]["high"])} for weight in weights)
     curves = [_curve(weight, position) for position, weight in enumerate(weights)]
     bands = [] if many else [_band(weight, position) for position, weight in enumerate(weights)]
     return plot(
         [*bands, *curves],
         height=420 if many else 360,
         xaxis=axis("factor on the weight", range=[-1.05, 3.05]),
-        yaxis=share_axis("prompts whose best set changes", range=[-0.02, 1.02]),
+        yaxis=share_axis("prompts whose best set changes", range=[-0.02 * limit, limit]),
         shapes=[_line_at(1.0), _line_at(0.0)],
     )
 

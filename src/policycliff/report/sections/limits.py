@@ -35,7 +35,7 @@ def _always(result: Result) -> list[str]:
         f"with {resamples} resamples for other figures. They do not cover another scorer or sampler.",
         "What counts as one behaviour is a choice (the exact text, or the behaviour column): a finer one makes more "
         "ties, a coarser one hides some.",
-        "A tie is called consequential by the columns that were given. Others stay unseen.",
+        "A tie is called consequential by the columns that were given; what they do not measure stays unseen.",
     ]
 
 

@@ -42,8 +42,8 @@ def price_section(result: Result) -> Section | None:
         return None
     name = one_line(truth["column"])
     meaning = (
-        f"All policies that pick a best behaviour are optimal for the reward, yet their {name} differs: the difference "
-        "between the best and the worst of them is left to chance, and only a tie-breaker decides it."
+        f"All policies that pick a best behaviour are optimal for the reward, yet they differ in the truth, {name}: "
+        "what lies between the best and the worst of them is left to chance, and only a tie-breaker decides it."
     )
     statement = "Prop 3.1, Prop 3.2, Result 6, Sec 5.4"
     heading = "Price of degeneracy"
@@ -53,10 +53,16 @@ def price_section(result: Result) -> Section | None:
     body = join(
         beside(
             plot_box(
-                "truth-levels", f"{name} of policies that the reward ties", plots["truth-levels"], label=_levels(truth)
+                "truth-levels",
+                f"Truth ({name}) of policies that the reward ties",
+                plots["truth-levels"],
+                label=_levels(truth),
             ),
             plot_box(
-                "best-of-k", f"{name} when the reward picks the best of k", plots.get("best-of-k"), label=_curve(truth)
+                "best-of-k",
+                f"Truth ({name}) when the reward picks the best of k",
+                plots.get("best-of-k"),
+                label=_curve(truth),
             ),
         ),
         table(

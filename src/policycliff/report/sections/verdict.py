@@ -9,6 +9,7 @@ from policycliff.report.sections.section import Section, statement_mark
 from policycliff.report.summary import SEVERITIES, Result
 
 _MARKS = {"critical": "✖", "warning": "▲", "note": "●", "good": "✔"}
+_MINOR = ("note", "good")
 _SHARE_ENDINGS = ("share", "shares", "probability_mean")
 _SHARE_KEYS = ("pairs", "weights")
 
@@ -52,7 +53,7 @@ def _card(finding: Mapping[str, Any]) -> Html:
         head,
         _value(finding["figure"]),
         tag("p", finding["text"]),
-        class_=f"card {severity}",
+        class_=f"card {severity} minor" if severity in _MINOR else f"card {severity}",
     )
 
 
