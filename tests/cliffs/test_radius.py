@@ -167,16 +167,32 @@ def occupancy(mdp, choice):
     return result
 
 
-def reachable_by_enumeration(mdp):
-    """min (J - J') / ||x' - x||_1 over all deterministic policies with another occupancy."""
+def reachable_by_enumeration(mdp, widths=1.0, norm="inf"):
+    """min (J - J') / ||u (x' - x)|| over all deterministic policies with another occupancy."""
     best = list(np.flatnonzero(greedy_policy(solve(mdp))))
     here, result = occupancy(mdp, best), np.inf
     for choice in policies(mdp):
         there = occupancy(mdp, choice)
-        size = np.abs(there - here).sum()
+        size = np.linalg.norm(widths * (there - here), ord=1 if norm == "inf" else 2)
         if size > 1e-12:
             result = min(result, (here - there) @ mdp.rewards / size)
     return result
+
+
+@given(trees(), st.sampled_from([1.0, 0.9]), st.sampled_from(["inf", "2"]), st.integers(0, 10**6))
+@settings(max_examples=80, deadline=None)
+def test_trees_with_half_widths(tree, gamma, norm, seed):
+    rng = np.random.default_rng(seed)
+    mdp = token_tree(tree[0], [reward + rng.random() for reward in tree[1]], gamma=gamma)
+    widths = rng.random(mdp.n_pairs) * (rng.random(mdp.n_pairs) < 0.7)
+    result = stability_radius(mdp, reachable_only=True, half_widths=widths, norm=norm)
+    assert result.radius == pytest.approx(reachable_by_enumeration(mdp, widths, norm), rel=1e-9)
+    if np.isfinite(result.radius):
+        moved = mdp.with_rewards(mdp.rewards + 1.001 * result.witness)
+        best = list(np.flatnonzero(greedy_policy(solve(mdp))))
+        assert max(occupancy(moved, choice) @ moved.rewards for choice in policies(moved)) > (
+            occupancy(moved, best) @ moved.rewards
+        )
 
 
 @given(trees(), st.sampled_from([1.0, 0.9]))
