@@ -54,33 +54,48 @@ def _back_up(
 
 
 @compiled
-def _keep_rows(
-    first: int,
-    last: int,
-    bar: float,
+def _choose(
+    start: int,
+    stop: int,
+    slack: float,
+    offsets: Integers,
     indptr: Integers,
     successors: Indices,
     probabilities: Floats,
     rewards: Floats,
+    v: Floats,
     q: Floats,
-    kept: int,
+    new_v: Floats,
+    kept_offsets: Integers,
     kept_indptr: Integers,
     kept_successors: Indices,
     kept_probabilities: Floats,
     kept_rewards: Floats,
-) -> int:
-    """Append the rows of the pairs first:last with q >= bar to the kept rows; returns how many those are now."""
+) -> tuple[float, float]:
+    """For the states start:stop set new_v = max q and append the rows worth keeping; returns the range of new_v - v."""
+    low, high = np.inf, -np.inf
+    kept = kept_offsets[start]
     end = np.uint64(kept_indptr[kept])
-    for pair in range(first, last):
-        if q[pair] >= bar:
-            for k in range(np.uint64(indptr[pair]), np.uint64(indptr[pair + 1])):
-                kept_successors[end] = successors[k]
-                kept_probabilities[end] = probabilities[k]
-                end += ONE
-            kept_rewards[kept] = rewards[pair]
-            kept += 1
-            kept_indptr[kept] = end
-    return kept
+    for state in range(start, stop):
+        first, last = offsets[state], offsets[state + 1]
+        best = _first_best(first, last, q)
+        new_v[state] = q[best]
+        low = min(low, q[best] - v[state])
+        high = max(high, q[best] - v[state])
+        bar = q[best] - max(slack, 0.0)
+        if slack < 0.0:
+            first, last = best, best + 1
+        for pair in range(np.uint64(first), np.uint64(last)):
+            if q[pair] >= bar:
+                for k in range(np.uint64(indptr[pair]), np.uint64(indptr[pair + ONE])):
+                    kept_successors[end] = successors[k]
+                    kept_probabilities[end] = probabilities[k]
+                    end += ONE
+                kept_rewards[kept] = rewards[pair]
+                kept += 1
+                kept_indptr[kept] = end
+        kept_offsets[state + 1] = kept
+    return low, high
 
 
 @compiled
@@ -107,24 +122,15 @@ def hard_sweep(
     only that of the first maximiser. States are taken in blocks: the sums of a block first, so that they stay free of
     branches that are hard to predict.
     """
-    low, high, kept = np.inf, -np.inf, 0
+    low, high = np.inf, -np.inf
     kept_offsets[0], kept_indptr[0] = 0, 0
-    rows = (kept_indptr, kept_successors, kept_probabilities, kept_rewards)
+    rows = (kept_offsets, kept_indptr, kept_successors, kept_probabilities, kept_rewards)
     kernel = (indptr, successors, probabilities, rewards)
     for block in range(0, new_v.size, BLOCK):
         stop = min(block + BLOCK, new_v.size)
-        _back_up(offsets[block], offsets[stop], indptr, successors, probabilities, rewards, gamma, v, q)
-        for state in range(block, stop):
-            first, last = offsets[state], offsets[state + 1]
-            best = _first_best(first, last, q)
-            top = q[best]
-            new_v[state] = top
-            low = min(low, top - v[state])
-            high = max(high, top - v[state])
-            if slack < 0.0:
-                first, last = best, best + 1
-            kept = _keep_rows(first, last, top - max(slack, 0.0), *kernel, q, kept, *rows)
-            kept_offsets[state + 1] = kept
+        _back_up(offsets[block], offsets[stop], *kernel, gamma, v, q)
+        least, most = _choose(block, stop, slack, offsets, *kernel, v, q, new_v, *rows)
+        low, high = min(low, least), max(high, most)
     return low, high
 
 
