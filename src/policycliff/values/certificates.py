@@ -4,7 +4,7 @@ Theory. Let d = T v - v, and let every row of the kernel sum to at most k. If d 
 where A is 1 / (1 - gamma k), or the longest discounted path where the MDP is acyclic; if h < 0 (no terminal state)
 then V* <= v + h / (1 - gamma k') with k' the smallest row sum. The mirror image bounds V* from below. So
 Q* = R + gamma P V* lies within gamma times that interval of Q = R + gamma P v: its midpoint is added to Q, half its
-length is the error. Terminal states take part with d = 0, exactly.
+length is the error. Terminal states take part with v = 0 and d = 0, exactly.
 
 Rounding. The computed d is off by at most the rounding of one backup, delta, which widens the interval by 2 A delta;
 delta enters once more through Q itself, and the last addition once. Without delta the claim would be false: one state,

@@ -114,7 +114,9 @@ def _evaluate(
     if chain is None:
         return v, spare
     if evaluation == "full" and v.size <= DIRECT_LIMIT:
-        return chain.solve(), spare
+        v = chain.solve()
+        v[operator.mdp.terminal] = 0.0
+        return v, spare
     if not operator.mdp.terminal.any() and np.isfinite(certificate.shift):
         v += certificate.shift
     target = 0.25 * max(tolerance, certificate.floor) / max(operator.amplification, 1.0)
