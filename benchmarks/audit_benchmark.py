@@ -1,8 +1,8 @@
 """Time and memory of the audit of a generated table: `python benchmarks/audit_benchmark.py [--prompts N ...]`.
 
 The table has 8 completions of 200 characters a prompt, three rewards (pass or fail, a continuous model score, a format
-score), a truth, and one completion in twenty that repeats another of its prompt, so that noise is estimable and every
-figure has work to do. Each size runs in a process of its own; reading, all figures, intervals, JSON and imports count.
+score), a truth, and one completion in twenty that repeats the one before it and is scored again with noise, so that
+every figure has work to do. Each size runs in a process of its own; reading, all figures, intervals, JSON and imports count.
 """
 
 import argparse
@@ -27,12 +27,13 @@ def generated_table(n_prompts: int, seed: int = 0) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     n_rows = n_prompts * COMPLETIONS
     prompt = np.repeat(np.arange(n_prompts), COMPLETIONS)
-    passed = (rng.random(n_rows) < np.repeat(rng.beta(0.6, 0.6, n_prompts), COMPLETIONS)).astype(float)
-    model_score = np.round(rng.normal(size=n_rows) + passed, 3)
-    formatted = rng.choice([0.0, 0.5, 1.0], size=n_rows, p=[0.1, 0.1, 0.8])
-    truth = np.where(rng.random(n_rows) < 0.9, passed, 1.0 - passed)
     repeated = (rng.random(n_rows) < 0.05) & (np.arange(n_rows) % COMPLETIONS > 0)
     text_of = np.where(repeated, np.arange(n_rows) - 1, np.arange(n_rows))
+    passed = (rng.random(n_rows) < np.repeat(rng.beta(0.6, 0.6, n_prompts), COMPLETIONS)).astype(float)[text_of]
+    quality = (rng.normal(size=n_rows) + passed)[text_of]
+    model_score = np.round(quality + rng.normal(scale=0.05, size=n_rows), 3)
+    formatted = rng.choice([0.0, 0.5, 1.0], size=n_rows, p=[0.1, 0.1, 0.8])[text_of]
+    truth = np.where(rng.random(n_rows) < 0.9, passed, 1.0 - passed)[text_of]
     return pl.DataFrame(
         {
             "prompt_id": prompt,

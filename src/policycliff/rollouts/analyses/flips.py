@@ -12,16 +12,20 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from scipy.special import ndtr
 
 from policycliff.rollouts.analyses.noise import Noise, RerunPairs
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.layout import Layout
 from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward
-from policycliff.rollouts.segments import segment_max
+from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
 
 _FEWEST_DRAWS, _MOST_DRAWS, _PROMPT_DRAWS = 32, 1000, 4_000_000
 _BLOCK_VALUES = 2_000_000
+_NEGLIGIBLE = 1e-6
+"""Prompts whose flip probability is provably below this are not simulated: they get the bound."""
+
 _LIKE_PAIRS = 30
 """Pairs of nearest first score among which a residual is drawn (all pairs of the very same score, if they are more)."""
 
@@ -37,7 +41,9 @@ def flip_probability(scored: Scored, noise: Noise, *, seed: int) -> tuple[Float6
     draws = int(np.clip(_PROMPT_DRAWS // max(layout.n_prompts, 1), _FEWEST_DRAWS, _MOST_DRAWS))
     if noise.sigma == 0.0 and noise.pairs is None:
         return probability, draws
-    open_prompts = np.flatnonzero(np.isfinite(scored.next_value))
+    bound = _union_bound(scored, noise)
+    probability[bound <= _NEGLIGIBLE] = bound[bound <= _NEGLIGIBLE]
+    open_prompts = np.flatnonzero(np.isfinite(scored.next_value) & (bound > _NEGLIGIBLE))
     rng = np.random.default_rng(seed)
     for block in _blocks(open_prompts, layout, draws):
         probability[block] = _simulate(scored, noise, block, draws, rng)
@@ -77,6 +83,21 @@ def rerun_check(
         "predicted_flip_probability_mean": mean_over(layout.prompts, predicted, lowest=0.0, highest=1.0),
         "observed_unique_loses_share": share(~kept[first.is_unique]),
     }
+
+
+def _union_bound(scored: Scored, noise: Noise) -> Float64[np.ndarray, " prompts"]:
+    """Bound on the probability of leaving the best set: that some rival overtakes its most drawn member (1 if unknown).
+
+    For Gaussian errors one rival does so with probability Phi(-gap / (sigma sqrt(1/c + 1/d))); these add up.
+    """
+    layout = scored.layout
+    if noise.pairs is not None or noise.sigma is None:
+        return np.ones(layout.n_prompts)
+    offsets, where = layout.behaviour_offsets, layout.prompt_of_behaviour
+    most_drawn = segment_max(np.where(scored.best, layout.draws, 0), offsets)
+    error = noise.sigma * np.sqrt(1.0 / layout.draws + 1.0 / most_drawn[where])
+    overtakes = np.where(scored.best, 0.0, ndtr((scored.values - scored.best_value[where]) / error))
+    return segment_sum(overtakes, offsets)
 
 
 def _blocks(prompts: np.ndarray, layout: Layout, draws: int) -> list[np.ndarray]:
