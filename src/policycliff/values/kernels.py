@@ -124,12 +124,25 @@ def hard_sweep(
     """
     low, high = np.inf, -np.inf
     kept_offsets[0], kept_indptr[0] = 0, 0
-    rows = (kept_offsets, kept_indptr, kept_successors, kept_probabilities, kept_rewards)
     kernel = (indptr, successors, probabilities, rewards)
     for block in range(0, new_v.size, BLOCK):
         stop = min(block + BLOCK, new_v.size)
         _back_up(offsets[block], offsets[stop], *kernel, gamma, v, q)
-        least, most = _choose(block, stop, slack, offsets, *kernel, v, q, new_v, *rows)
+        least, most = _choose(
+            block,
+            stop,
+            slack,
+            offsets,
+            *kernel,
+            v,
+            q,
+            new_v,
+            kept_offsets,
+            kept_indptr,
+            kept_successors,
+            kept_probabilities,
+            kept_rewards,
+        )
         low, high = min(low, least), max(high, most)
     return low, high
 
