@@ -2,7 +2,8 @@
 
 The table has 8 completions of 200 characters a prompt, three rewards (pass or fail, a continuous model score, a format
 score), a truth, and one completion in twenty that repeats the one before it and is scored again with noise, so that
-every figure has work to do. Each size runs in a process of its own; reading, all figures, intervals, JSON and imports count.
+every figure has work to do. Each size runs in a process of its own; imports, reading, all figures, intervals and JSON
+count.
 """
 
 import argparse

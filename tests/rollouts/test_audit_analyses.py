@@ -99,7 +99,7 @@ def test_texts_that_differ_in_white_space_are_shown_once():
         pl.Series("completion", ["a b", "a  b\n", "c", "d"])
     )
     [listed] = audit(table, rewards=["r"], truth="truth").to_dict()["prompts_to_look_at"]
-    assert [item["text"] for item in listed["competing"]] == ["a b", "c"]
+    assert sorted(" ".join(item["text"].split()) for item in listed["competing"]) == ["a b", "c"]
 
 
 def test_behaviours_are_the_values_of_the_column():
@@ -187,7 +187,7 @@ def test_the_verdict_leads_with_consequential_ties_and_names_the_column():
     first = audit(table, rewards=["r"], truth="truth").verdict[0]
     assert first["severity"] == "critical"
     assert "truth" in first["text"]
-    assert first["figure"]["key"] == "rewards.effective.consequential_with_spread_share"
+    assert first["figure"]["key"] == "rewards.effective.consequential_share"
     assert first["statement"] == "Prop 2.9, Prop 2.10"
 
 

@@ -4,7 +4,7 @@ Everything is built from `Text` objects and never from markup, so that nothing i
 `one_line` makes control characters visible before they are printed. It reads without colour: severities are words.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -80,13 +80,20 @@ def _reading(result: Result) -> Iterator[Text]:
 
 
 def _look_at(result: Result, console: Console) -> None:
-    prompts = result["prompts_to_look_at"][:_LOOK_AT]
+    prompts = _one_of_each_reason(result["prompts_to_look_at"])[:_LOOK_AT]
     if not prompts:
         return
     _heading(console, "Look at first")
     for prompt in prompts:
         line = _prompt_line(prompt, console.width - 2)
         console.print(Padding(line, (0, 0, 0, 1)), no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def _one_of_each_reason(prompts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The prompts, those first that are the first of their reason."""
+    leaders = {prompt["reason"]: prompt for prompt in reversed(prompts)}
+    first = [prompt for prompt in prompts if leaders[prompt["reason"]] is prompt]
+    return first + [prompt for prompt in prompts if leaders[prompt["reason"]] is not prompt]
 
 
 def _prompt_line(prompt: Mapping[str, Any], width: int) -> Text:

@@ -275,6 +275,7 @@ def _head(loaded: LoadedRollouts, settings: AuditSettings, main: RewardAudit) ->
             "rewards": dict(loaded.rewards),
             "table": loaded.source,
             "columns": loaded.columns,
+            "notes": list(loaded.notes),
             "bootstrap_resamples": RESAMPLES,
             "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         },

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from policycliff.rollouts.segments import segment_max, segment_of, sort_within
 
 UNIT_ROUNDOFF = 2.0**-53
+_LEAST_SUBNORMAL = 2.0**-1074
 
 ExactValues = Callable[[Int64[np.ndarray, " k"]], list[Fraction]]
 """The exact values at some positions, as fractions."""
@@ -39,7 +40,8 @@ def weighted_sum_error(
     A sum of K products rounds at most K + 1 times along each path, and weight and score were each rounded once from
     their decimal: K + 3 relative errors of one unit roundoff, and one more for their second-order terms.
     """
-    return (len(weights) + 4) * UNIT_ROUNDOFF * (np.abs(weights) @ np.abs(components))
+    # Below the normal range rounding is absolute: half the least subnormal number a product.
+    return (len(weights) + 4) * (UNIT_ROUNDOFF * (np.abs(weights) @ np.abs(components)) + _LEAST_SUBNORMAL)
 
 
 def weighted_fractions(

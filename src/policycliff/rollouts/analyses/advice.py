@@ -59,15 +59,22 @@ def tie_breakers(
     candidates: list[Aspect],
     truth: Float64[np.ndarray, " table_rows"] | None,
 ) -> list[dict[str, Any]]:
-    """Columns by the share of consequential ties that they would break, each with its better direction.
+    """Columns by what they would gain in the truth (or how many consequential ties they would break), best first.
 
     A column breaks a tie when one behaviour of the tied set has its greatest (or least) value alone. With a truth
-    column the direction is the one whose pick has the greater truth; else the one that breaks more.
+    column the direction is the one whose picks have the greater truth, and columns that lose truth either way are
+    left out; else it is the one that breaks more.
     """
     rows = [_tie_breaker(scored, consequential, aspect, truth) for aspect in candidates]
-    useful = [row for row in rows if row["breaks_share"].count > 0]
-    useful.sort(key=lambda row: (-row["breaks_share"].count, row["column"]))
+    useful = [row for row in rows if row["breaks_share"].count > 0 and _worth(row) > 0]
+    useful.sort(key=lambda row: (-_worth(row), row["column"]))
     return useful[:_MOST_TIE_BREAKERS]
+
+
+def _worth(row: dict[str, Any]) -> float:
+    """Truth gained over all prompts; the number of ties broken where there is no truth."""
+    gain = row["truth_gain"]
+    return float(row["breaks_share"].count if gain is None else gain.values.sum())
 
 
 def _tie_breaker(
@@ -77,14 +84,7 @@ def _tie_breaker(
     truth: Float64[np.ndarray, " table_rows"] | None,
 ) -> dict[str, Any]:
     options = [_one_direction(scored, consequential, aspect, truth, sign) for sign in (1.0, -1.0)]
-    by_truth = [option["truth_gain"].values.mean() if _has_gain(option) else -np.inf for option in options]
-    if by_truth[0] != by_truth[1]:
-        return options[int(by_truth[1] > by_truth[0])]
-    return options[int(options[1]["breaks_share"].count > options[0]["breaks_share"].count)]
-
-
-def _has_gain(option: dict[str, Any]) -> bool:
-    return option["truth_gain"] is not None and len(option["truth_gain"].values) > 0
+    return max(options, key=_worth)
 
 
 def _one_direction(
@@ -103,7 +103,9 @@ def _one_direction(
     breaks = consequential & complete & (segment_sum(picked, offsets) == 1)
     gain = None
     if truth is not None:
-        gain = mean_over(layout.prompts[breaks], _truth_gain(scored, picked, truth)[breaks])
+        span = float(np.nanmax(truth) - np.nanmin(truth))
+        gains = _truth_gain(scored, picked, truth)[breaks]
+        gain = mean_over(layout.prompts[breaks], gains, lowest=-span, highest=span)
     return {
         "column": aspect.name,
         "prefer": "larger" if sign > 0 else "smaller",

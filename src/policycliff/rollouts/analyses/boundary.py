@@ -4,12 +4,14 @@ Four reasons, each with its own order, take turns so that none crowds out the ot
 
 - *consequential tie*: by what the right tie-breaker gains in the truth over picking at random, then by how far the
   tied behaviours lie apart in another column;
-- *reward prefers a worse answer*: by how much better the best sampled truth is than that of the best reward;
-- *tied within noise* (or *small winning margin* where the noise is not known): by how far the behaviours within reach
-  lie apart in the truth, then by the margin;
+- *reward prefers a worse answer* (or the truth column is wrong): by how much better the best sampled truth is than that
+  of the best reward;
+- *tied within noise* (or *small winning margin* where the noise is not known: a margin that an error of a tenth of the
+  scale can close): by how far the behaviours in contention lie apart in the truth, or in another column;
 - *no signal*: groups without spread whose behaviours differ, after all others.
 
-What is still equal is ordered at random by the seed, not by its place in the file.
+Margins at which nothing is at stake, and then wider ones, only fill what is left. What is still equal is ordered at
+random by the seed, not by its place in the file.
 """
 
 from dataclasses import dataclass
@@ -19,12 +21,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from policycliff.rollouts.analyses.competing import describe
-from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means
-from policycliff.rollouts.analyses.noise import NOISE_MARGIN, Noise
+from policycliff.rollouts.analyses.competing import Contest, describe
+from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means, within_noise
+from policycliff.rollouts.analyses.noise import Noise
 from policycliff.rollouts.analyses.radius import within_prompt_scale
 from policycliff.rollouts.scores import Scored
-from policycliff.rollouts.segments import segment_max, segment_min, segment_sum
+from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
 
 CONSEQUENTIAL = "consequential tie"
@@ -32,6 +34,9 @@ WORSE = "reward prefers a worse answer"
 WITHIN_NOISE = "tied within noise"
 SMALL_MARGIN = "small winning margin"
 NO_SIGNAL = "no signal"
+NEAREST = "nearest margin"
+
+_FILLERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +44,17 @@ class Standing:
     """Where the prompts stand.
 
     Attributes:
-        reach: Margin in reward units within which a behaviour is in contention: that of the noise, or a tenth of the
-            within-prompt scale.
-        reach_is_noise: Whether `reach` comes from the noise.
+        near: (behaviours,) in contention: within the noise of the best, or within reach of an error of a tenth of the
+            within-prompt scale where the noise is not known.
+        near_reason: What a prompt with several behaviours in contention is called.
         gain: (prompts,) truth that the right tie-breaker gains over a random pick; 0 without a truth.
         unfixable: (prompts,) truth of the best sample beyond that of the best set; 0 without a truth.
         apart: (prompts,) greatest difference of another column over the best set, relative to the column's range.
-        near_apart: (prompts,) difference in the truth over the behaviours in contention; 0 without a truth.
+        near_apart: (prompts,) the same over the behaviours in contention, for the truth if there is one.
     """
 
-    reach: float
-    reach_is_noise: bool
+    near: Bool[np.ndarray, " behaviours"]
+    near_reason: str
     gain: Float64[np.ndarray, " prompts"]
     unfixable: Float64[np.ndarray, " prompts"]
     apart: Float64[np.ndarray, " prompts"]
@@ -69,9 +74,11 @@ def boundary_prompts(
 ) -> list[dict[str, Any]]:
     """The prompts to look at, each with its competing completions, their scores and the reason it is here."""
     standing = _standing(scored, aspects, truth, noise)
+    rng = np.random.default_rng(seed)
+    contest = Contest(scored, aspects, truth, standing.near, rng.permutation(len(scored.values)))
     return [
-        describe(table, scored, prompt, aspects, reason=reason, truth=truth, reach=standing.reach)
-        for prompt, reason in _chosen(scored, consequential, standing, limit=limit, seed=seed)
+        describe(table, contest, prompt, reason=reason) | _stakes(contest, standing, prompt)
+        for prompt, reason in _chosen(scored, consequential, standing, limit=limit, rng=rng)
     ]
 
 
@@ -90,62 +97,97 @@ def drop_list(
 
 def _standing(scored: Scored, aspects: list[Aspect], truth: Aspect | None, noise: Noise) -> Standing:
     nothing = np.zeros(scored.layout.n_prompts)
-    of_noise = NOISE_MARGIN * float(np.sqrt(2.0)) * (noise.sigma or 0.0)
-    reach = of_noise or 0.1 * within_prompt_scale(scored)[0]
-    ranges = [aspect_range(scored, aspect) / _observed_range(aspect) for aspect in aspects]
-    gain, unfixable, near = (nothing, nothing, nothing) if truth is None else _against_truth(scored, truth, reach)
-    return Standing(reach, bool(noise.sigma), gain, unfixable, np.max([nothing, *ranges], axis=0), near)
+    if noise.sigma:
+        near, near_reason = within_noise(scored, noise.sigma), WITHIN_NOISE
+    else:
+        # An error of e closes a gap of 2 e: best down, rival up.
+        reach = 2.0 * 0.1 * within_prompt_scale(scored)[0]
+        near, near_reason = scored.best_value[scored.layout.prompt_of_behaviour] - scored.values <= reach, SMALL_MARGIN
+    gain, unfixable = (nothing, nothing) if truth is None else _against_truth(scored, truth)
+    at_stake = aspects if truth is None else [truth]
+    return Standing(
+        near,
+        near_reason,
+        gain,
+        unfixable,
+        apart=_widest(scored, aspects, scored.best),
+        near_apart=_widest(scored, at_stake, near),
+    )
+
+
+def _widest(
+    scored: Scored, aspects: list[Aspect], among: Bool[np.ndarray, " behaviours"]
+) -> Float64[np.ndarray, " prompts"]:
+    """Greatest difference among behaviours in any of the columns, relative to the column's observed range."""
+    ranges = [aspect_range(scored, aspect, among) / _observed_range(aspect) for aspect in aspects]
+    return np.max([np.zeros(scored.layout.n_prompts), *ranges], axis=0)
 
 
 def _against_truth(
-    scored: Scored, truth: Aspect, reach: float
-) -> tuple[Float64[np.ndarray, " prompts"], Float64[np.ndarray, " prompts"], Float64[np.ndarray, " prompts"]]:
-    """Tie-breaker gain, unfixable truth, and difference in the truth over the behaviours in contention."""
+    scored: Scored, truth: Aspect
+) -> tuple[Float64[np.ndarray, " prompts"], Float64[np.ndarray, " prompts"]]:
+    """What the right tie-breaker gains over a random pick, and what the best sample has beyond the best set."""
     layout = scored.layout
-    offsets, where = layout.behaviour_offsets, layout.prompt_of_behaviour
+    offsets = layout.behaviour_offsets
     values = behaviour_means(scored, truth.scores)
     known = ~np.isnan(values)
     draws = np.where(scored.best & known, layout.draws, 0)
     mean = segment_sum(draws * np.where(known, values, 0.0), offsets) / np.maximum(segment_sum(draws, offsets), 1)
     best = segment_max(np.where(scored.best & known, values, -np.inf), offsets)
     largest = segment_max(np.where(known, values, -np.inf), offsets)
-    near = known & (scored.best_value[where] - scored.values <= reach)
-    high = segment_max(np.where(near, values, -np.inf), offsets)
-    low = segment_min(np.where(near, values, np.inf), offsets)
     seen = np.isfinite(best)
-    return (
-        np.where(seen, best, 0.0) - np.where(seen, mean, 0.0),
-        np.where(seen, largest, 0.0) - np.where(seen, best, 0.0),
-        np.where(np.isfinite(high), high, 0.0) - np.where(np.isfinite(high), low, 0.0),
-    )
+    best = np.where(seen, best, 0.0)
+    return best - np.where(seen, mean, 0.0), np.where(seen, largest, 0.0) - best
 
 
 def _chosen(
-    scored: Scored, consequential: Bool[np.ndarray, " prompts"], standing: Standing, *, limit: int, seed: int
+    scored: Scored,
+    consequential: Bool[np.ndarray, " prompts"],
+    standing: Standing,
+    *,
+    limit: int,
+    rng: np.random.Generator,
 ) -> list[tuple[int, str]]:
-    """Prompts with their reasons: the reasons take turns, and the list is then put in the order of the reasons."""
-    chance = np.random.default_rng(seed).permutation(scored.layout.n_prompts)
-    flat, gap = scored.zero_spread, scored.gap
-    queues = [
-        _ordered(consequential & ~flat, (chance, scored.tied_size, -standing.apart, -standing.gain)),
-        _ordered((standing.unfixable > 0) & ~flat, (chance, -standing.unfixable)),
-        _ordered(scored.is_unique, (chance, gap, -standing.near_apart)),
-    ]
-    last = _ordered(consequential & flat, (chance, scored.tied_size, -standing.apart, -standing.gain))
-    turns = chain.from_iterable(zip_longest(*queues))
-    numbered = [(prompt, number % len(queues)) for number, prompt in enumerate(turns) if prompt is not None]
-    taken: dict[int, int] = {}
-    for prompt, kind in [*numbered, *((prompt, len(queues)) for prompt in last)]:
+    """Prompts with their reasons: reasons take turns, and the list is then put in their order."""
+    chance, flat, gap = rng.permutation(scored.layout.n_prompts), scored.zero_spread, scored.gap
+    tie_order = (chance, scored.tied_size, -standing.apart, -standing.gain)
+    worse = (standing.unfixable > 0) & ~flat
+    near = scored.is_unique & (segment_sum(standing.near, scored.layout.behaviour_offsets) > 1)
+    queues = {
+        CONSEQUENTIAL: _ordered(consequential & ~flat, tie_order),
+        WORSE: _ordered(worse, (chance, -standing.unfixable)),
+        standing.near_reason: _ordered(near & ~worse & (standing.near_apart > 0), (chance, gap, -standing.near_apart)),
+    }
+    quiet = _ordered(near & ~worse & (standing.near_apart == 0), (chance, gap))
+    fillers = {
+        standing.near_reason: quiet[:_FILLERS],
+        NO_SIGNAL: _ordered(consequential & flat, tie_order),
+        NEAREST: _ordered(scored.is_unique & ~worse, (chance, gap)),
+    }
+    turns = [pair for pair in chain.from_iterable(zip_longest(*map(_with_reason, queues.items()))) if pair is not None]
+    taken: dict[int, str] = {}
+    for prompt, reason in [*turns, *chain.from_iterable(map(_with_reason, fillers.items()))]:
         if len(taken) == limit:
             break
-        taken.setdefault(prompt, kind)
-    near = WITHIN_NOISE if standing.reach_is_noise else SMALL_MARGIN
-    reasons = (CONSEQUENTIAL, WORSE, near, NO_SIGNAL)
-    listed = sorted(taken.items(), key=lambda item: item[1])
-    return [
-        (prompt, SMALL_MARGIN if reasons[kind] == WITHIN_NOISE and gap[prompt] > standing.reach else reasons[kind])
-        for prompt, kind in listed
-    ]
+        taken.setdefault(prompt, reason)
+    order = [*queues, NO_SIGNAL, NEAREST]
+    return sorted(taken.items(), key=lambda item: order.index(item[1]))
+
+
+def _with_reason(queue: tuple[str, list[int]]) -> list[tuple[int, str]]:
+    reason, prompts = queue
+    return [(prompt, reason) for prompt in prompts]
+
+
+def _stakes(contest: Contest, standing: Standing, prompt: int) -> dict[str, Any]:
+    """What is at stake in a prompt, in units of the truth; None without a truth."""
+    offsets = contest.scored.layout.behaviour_offsets
+    known = contest.truth is not None
+    return {
+        "in_contention": int(standing.near[offsets[prompt] : offsets[prompt + 1]].sum()),
+        "tie_breaker_gain": float(standing.gain[prompt]) if known else None,
+        "unfixable": float(standing.unfixable[prompt]) if known else None,
+    }
 
 
 def _ordered(member: Bool[np.ndarray, " prompts"], keys: tuple[np.ndarray, ...]) -> list[int]:

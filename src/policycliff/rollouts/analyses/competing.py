@@ -2,14 +2,15 @@
 
 Shown are the behaviours between which the reward decides, or fails to: of a tie those of the greatest and the least
 truth, of a wrong ranking the best by reward and the best by truth, of a small margin those in contention. Among equals
-the most drawn comes first, and texts that differ in white space alone are shown once.
+the most drawn comes first, and of texts that share nine words in ten only one is shown.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from policycliff.rollouts.analyses.degeneracy import Aspect
 from policycliff.rollouts.analyses.radius import radii
@@ -19,25 +20,36 @@ from policycliff.rollouts.table import RolloutTable
 _TEXT_LIMIT = 4000
 _MOST_SHOWN = 4
 _MOST_EXAMINED = 200
+_LIKE = 0.9
 
 
-def describe(
-    table: RolloutTable,
-    scored: Scored,
-    prompt: int,
-    aspects: list[Aspect],
-    *,
-    reason: str,
-    truth: Aspect | None,
-    reach: float,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What decides between the behaviours of a prompt.
+
+    Attributes:
+        scored: The effective reward.
+        aspects: The columns in which behaviours may differ, the truth among them.
+        truth: The truth, or None.
+        near: (behaviours,) in contention for the best place.
+        chance: (behaviours,) a random order for what is equal otherwise.
+    """
+
+    scored: Scored
+    aspects: list[Aspect]
+    truth: Aspect | None
+    near: Bool[np.ndarray, " behaviours"]
+    chance: Int64[np.ndarray, " behaviours"]
+
+
+def describe(table: RolloutTable, contest: Contest, prompt: int, *, reason: str) -> dict[str, Any]:
     """One prompt to look at, as JSON types."""
+    scored = contest.scored
     layout = scored.layout
     group = int(layout.prompts[prompt])
     first_row = int(table.offsets[group])
     in_group = int(table.offsets[group + 1]) - first_row
     radius = float(radii(scored)[prompt])
-    shown = [_completion(table, scored, member, aspects) for member in _shown(table, scored, prompt, truth, reach)]
     return {
         "prompt": table.frame["__prompt_id"][first_row],
         "prompt_text": _text(table.frame, "__prompt", first_row),
@@ -48,66 +60,71 @@ def describe(
         "completions": int(layout.group_sizes[prompt]),
         "left_out": in_group - int(layout.group_sizes[prompt]),
         "radius": None if np.isnan(radius) else radius,
-        "differs_in": _differs(scored, prompt, aspects),
-        "competing": shown,
+        "differs_in": _differs(contest, prompt),
+        "competing": [_completion(table, contest, member) for member in _shown(table, contest, prompt)],
     }
 
 
-def _differs(scored: Scored, prompt: int, aspects: list[Aspect]) -> list[str]:
+def _differs(contest: Contest, prompt: int) -> list[str]:
     """Columns in which the behaviours of the best set differ."""
-    best = _members(scored, prompt)
-    best = best[scored.best[best]]
+    members = _members(contest.scored, prompt)
+    best = members[contest.scored.best[members]]
     names = []
-    for aspect in aspects:
-        values = [value for value in _values(scored, aspect, best) if not np.isnan(value)]
+    for aspect in contest.aspects:
+        values = [value for value in _values(contest.scored, aspect, best) if not np.isnan(value)]
         if values and max(values) > min(values):
             names.append(aspect.name)
     return names
 
 
-def _shown(table: RolloutTable, scored: Scored, prompt: int, truth: Aspect | None, reach: float) -> list[int]:
+def _shown(table: RolloutTable, contest: Contest, prompt: int) -> list[int]:
     """Behaviours to show: the opposites first, then others in contention, without repeating a text."""
-    by_draws = _by_draws(scored, _members(scored, prompt))
-    best = by_draws[scored.best[by_draws]]
-    near = by_draws[~scored.best[by_draws] & (scored.best_value[prompt] - scored.values[by_draws] <= reach)]
-    runners_up = by_draws[~scored.best[by_draws]]
+    scored = contest.scored
+    members = _by_draws(contest, _members(scored, prompt))
+    best = members[scored.best[members]]
+    near = members[~scored.best[members] & contest.near[members]]
+    runners_up = members[~scored.best[members]]
     runners_up = runners_up[np.argsort(-scored.values[runners_up], kind="stable")]
-    order = [*_opposites(scored, best, by_draws, truth), *best, *near, *(runners_up[:1] if len(best) == 1 else [])]
-    return _distinct_texts(table, scored, [int(member) for member in order])[:_MOST_SHOWN]
+    order = [*_opposites(contest, best, members), *best, *near, *(runners_up[:1] if len(best) == 1 else [])]
+    return _distinct_texts(table, scored, [int(member) for member in order])
 
 
-def _opposites(
-    scored: Scored, best: Int64[np.ndarray, " best"], every: Int64[np.ndarray, " members"], truth: Aspect | None
-) -> list[int]:
+def _opposites(contest: Contest, best: Int64[np.ndarray, " best"], every: Int64[np.ndarray, " members"]) -> list[int]:
     """Best behaviours of greatest and of least truth, and the behaviour of greatest truth where it is not best."""
-    if truth is None:
+    if contest.truth is None:
         return best[:1].tolist()
-    tied, overall = _values(scored, truth, best), _values(scored, truth, every)
+    tied, overall = _values(contest.scored, contest.truth, best), _values(contest.scored, contest.truth, every)
     if np.isnan(tied).all():
         return best[:1].tolist()
     order = [int(best[np.nanargmax(tied)]), int(best[np.nanargmin(tied)])]
     if np.nanmax(overall) > np.nanmax(tied):
         leaders = every[overall == np.nanmax(overall)]
-        order.insert(1, int(leaders[np.argmax(scored.values[leaders])]))
+        order.insert(1, int(leaders[np.argmax(contest.scored.values[leaders])]))
     return order
 
 
 def _distinct_texts(table: RolloutTable, scored: Scored, order: list[int]) -> list[int]:
-    """The order without repetitions, of behaviours or of texts that are equal but for white space."""
-    kept: dict[str, int] = {}
+    """The first behaviours of the order whose texts are not nearly alike: those that share most of their words."""
+    kept: list[int] = []
+    words: list[set[str]] = []
     for member in list(dict.fromkeys(order))[:_MOST_EXAMINED]:
         row = int(scored.layout.rows[scored.layout.draw_offsets[member]])
         text = _text(table.frame, "__completion", row)
-        kept.setdefault(f"row {row}" if text is None else " ".join(text.split()), member)
-    return list(kept.values())
+        own = {f"row {row}"} if text is None else set(text.split()) or {""}
+        if all(len(own & other) < _LIKE * len(own | other) for other in words):
+            kept.append(member)
+            words.append(own)
+        if len(kept) == _MOST_SHOWN:
+            break
+    return kept if len(kept) > 1 else list(dict.fromkeys(order))[:2]
 
 
 def _members(scored: Scored, prompt: int) -> Int64[np.ndarray, " members"]:
     return np.arange(scored.layout.behaviour_offsets[prompt], scored.layout.behaviour_offsets[prompt + 1])
 
 
-def _by_draws(scored: Scored, members: Int64[np.ndarray, " members"]) -> Int64[np.ndarray, " members"]:
-    return members[np.argsort(-scored.layout.draws[members], kind="stable")]
+def _by_draws(contest: Contest, members: Int64[np.ndarray, " members"]) -> Int64[np.ndarray, " members"]:
+    return members[np.lexsort((contest.chance[members], -contest.scored.layout.draws[members]))]
 
 
 def _rows(scored: Scored, behaviour: int) -> Int64[np.ndarray, " draws"]:
@@ -119,10 +136,11 @@ def _values(scored: Scored, aspect: Aspect, behaviours: Int64[np.ndarray, " memb
     return np.array([aspect.scores[_rows(scored, int(behaviour))].mean() for behaviour in behaviours])
 
 
-def _completion(table: RolloutTable, scored: Scored, behaviour: int, aspects: list[Aspect]) -> dict[str, Any]:
+def _completion(table: RolloutTable, contest: Contest, behaviour: int) -> dict[str, Any]:
+    scored = contest.scored
     rows = _rows(scored, behaviour)
     row = int(rows[0])
-    shown = {aspect.name: float(aspect.scores[rows].mean()) for aspect in aspects}
+    shown = {aspect.name: float(aspect.scores[rows].mean()) for aspect in contest.aspects}
     shown |= {column.name: float(column.scores[rows].mean()) for column in table.reruns.values()}
     return {
         "row": int(table.row_index[row]),

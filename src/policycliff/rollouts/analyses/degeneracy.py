@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float64, Int64
 from policycliff.rollouts.analyses.noise import NOISE_MARGIN
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.scores import Scored
-from policycliff.rollouts.segments import segment_any, segment_max, segment_mean, segment_min
+from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
 
 _DIFFICULTY_BINS = 10
 
@@ -52,8 +52,8 @@ def degeneracy(scored: Scored, *, sigma: float | None, max_reward: float | None)
     return result
 
 
-def tied_within_noise(scored: Scored, sigma: float) -> Bool[np.ndarray, " prompts"]:
-    """Prompts in which some other behaviour scores within `NOISE_MARGIN` standard errors of the best one.
+def within_noise(scored: Scored, sigma: float) -> Bool[np.ndarray, " behaviours"]:
+    """Behaviours that score within `NOISE_MARGIN` standard errors of the best one, and the best ones.
 
     The standard error of a difference of two behaviours with c and d draws is sigma * sqrt(1/c + 1/d).
     """
@@ -61,15 +61,21 @@ def tied_within_noise(scored: Scored, sigma: float) -> Bool[np.ndarray, " prompt
     variance = sigma**2 / layout.draws
     most_drawn_best = segment_min(np.where(scored.best, variance, np.inf), layout.behaviour_offsets)
     reach = NOISE_MARGIN * np.sqrt(variance + most_drawn_best[where])
-    close = ~scored.best & (scored.best_value[where] - scored.values <= reach)
-    return scored.is_tied | segment_any(close, layout.behaviour_offsets)
+    return scored.best | (scored.best_value[where] - scored.values <= reach)
 
 
-def aspect_range(scored: Scored, aspect: Aspect) -> Float64[np.ndarray, " prompts"]:
-    """Greatest difference of an aspect between two best behaviours of each prompt; 0 where fewer than two have it."""
+def tied_within_noise(scored: Scored, sigma: float) -> Bool[np.ndarray, " prompts"]:
+    """Prompts in which some other behaviour scores within the noise of the best one."""
+    return segment_sum(within_noise(scored, sigma), scored.layout.behaviour_offsets) > 1
+
+
+def aspect_range(
+    scored: Scored, aspect: Aspect, among: Bool[np.ndarray, " behaviours"] | None = None
+) -> Float64[np.ndarray, " prompts"]:
+    """Greatest difference of an aspect among behaviours (the best ones by default); 0 where fewer than two have it."""
     offsets = scored.layout.behaviour_offsets
     values = behaviour_means(scored, aspect.scores)
-    counted = scored.best & ~np.isnan(values)
+    counted = (scored.best if among is None else among) & ~np.isnan(values)
     high = segment_max(np.where(counted, values, -np.inf), offsets)
     low = segment_min(np.where(counted, values, np.inf), offsets)
     return np.where(np.isfinite(high), np.subtract(high, low, where=np.isfinite(high), out=np.zeros(len(high))), 0.0)

@@ -54,10 +54,12 @@ def compare_pair(scorer: Scorer, first: Reward, second: Reward, *, beta: float) 
     offsets, prompts = layout.behaviour_offsets, layout.prompts
     differ = segment_any(one.best != two.best, offsets)
     disjoint = ~segment_any(one.best & two.best, offsets)
+    correlation = _rank_correlation(one, two)
     return head | {
         "best_changes_share": share(differ),
         "best_disjoint_share": share(disjoint),
-        "rank_correlation": mean_over(prompts, _rank_correlation(one, two), lowest=-1.0, highest=1.0),
+        "rank_correlation": mean_over(prompts, correlation, lowest=-1.0, highest=1.0),
+        "rank_correlation_prompts": int(np.isfinite(correlation).sum()),
         "constant_share": share(one.zero_spread | two.zero_spread),
         **_soft_figures(soft_shift(layout, one.scores, two.scores, beta=beta), layout),
         "scaled": _soft_figures(soft_shift(layout, one.standardised, two.standardised, beta=1.0), layout),

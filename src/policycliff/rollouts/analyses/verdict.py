@@ -8,6 +8,7 @@ critical, above `NOTABLE` a warning.
 from collections.abc import Iterator
 from typing import Any
 
+from policycliff.rollouts.intervals import wilson
 from policycliff.rollouts.settings import EFFECTIVE
 
 GRAVE = 0.2
@@ -41,11 +42,11 @@ def verdict(result: dict[str, Any]) -> list[Finding]:
 
 def _ties(result: dict[str, Any]) -> Iterator[Finding]:
     main = result["rewards"][EFFECTIVE]
-    tied, consequential = main["tied_share"], main["consequential_with_spread_share"]
+    tied, consequential = main["tied_share"], main["consequential_share"]
     if consequential is None:
         yield _finding(
             "Prop 2.10",
-            _severity(tied["value"]),
+            _severity(tied),
             ("rewards.effective.tied_share", tied),
             f"In {_percent(tied)} of prompts several behaviours share the best reward. Name --truth, --behaviour or "
             "another reward to learn which of these ties matter.",
@@ -55,50 +56,56 @@ def _ties(result: dict[str, Any]) -> Iterator[Finding]:
         text = f"No prompt has two behaviours that share the best reward ({_percent(tied)})."
         yield _finding("Thm 2.7", "good", ("rewards.effective.tied_share", tied), text)
         return
-    if main["consequential_share"]["count"] == 0:
+    if consequential["count"] == 0:
         text = f"{_percent(tied)} of prompts are tied at the top, but the tied behaviours differ in no column named."
         yield _finding("Prop 2.10", "note", ("rewards.effective.consequential_share", consequential), text)
         return
-    yield _finding(
-        "Prop 2.9, Prop 2.10",
-        _severity(main["consequential_share"]["value"]),
-        ("rewards.effective.consequential_with_spread_share", consequential),
-        f"In {_percent(consequential)} of prompts the best reward is shared by behaviours that differ"
-        f"{_named_columns(main)}: training picks among them by chance.{_other_ties(main)}{_unknown_noise(result)}",
+    unknown = _unknown_noise(result)
+    severity = _severity(consequential)
+    if severity == "critical" and unknown and all(column["column"] in unknown for column in _differing(main)):
+        severity = "warning"
+    text = (
+        f"In {_percent(consequential)} of prompts the best reward is shared by behaviours that differ in "
+        f"{_named_columns(main)}{_what_becomes_of_them(main)}"
     )
+    if unknown:
+        text += f" The noise of {', '.join(unknown)} is not known and counts as none."
+    yield _finding("Prop 2.9, Prop 2.10", severity, ("rewards.effective.consequential_share", consequential), text)
+
+
+def _differing(main: dict[str, Any]) -> list[dict[str, Any]]:
+    """Columns in which tied behaviours differ, by share."""
+    columns = [column for column in main["consequential_columns"] if column["share"]["count"] > 0]
+    return sorted(columns, key=lambda column: -column["share"]["count"])
 
 
 def _named_columns(main: dict[str, Any]) -> str:
-    """Columns in which tied behaviours differ, by share; those of groups without spread where there are no others."""
-    key = "with_spread_share" if main["consequential_with_spread_share"]["count"] else "share"
-    columns = [column for column in main["consequential_columns"] if column[key]["count"] > 0]
-    columns.sort(key=lambda column: -column[key]["count"])
-    return " in " + ", ".join(f"{column['column']} ({_percent(column[key], short=True)})" for column in columns[:3])
+    columns = _differing(main)[:3]
+    return ", ".join(f"{column['column']} ({_percent(column['share'], short=True)})" for column in columns)
 
 
-def _other_ties(main: dict[str, Any]) -> str:
-    flat, harmless = main["consequential_zero_spread_share"], main["harmless_share"]
-    text = ""
-    if flat["count"]:
-        text += (
-            f" {_percent(flat, short=True)} more differ but are tied throughout, so that nothing is learned from them."
+def _what_becomes_of_them(main: dict[str, Any]) -> str:
+    chosen, flat = main["consequential_with_spread_share"], main["consequential_zero_spread_share"]
+    harmless = main["harmless_share"]
+    if flat["count"] == 0:
+        text = ": training picks among them by chance."
+    elif chosen["count"] == 0:
+        text = ", but their whole group is tied: nothing is learned from them."
+    else:
+        text = (
+            f". In {_percent(chosen, short=True)} training picks among them by chance; in {_percent(flat, short=True)} "
+            "the whole group is tied and nothing is learned."
         )
     if harmless["count"]:
-        text += (
-            f" {_percent(harmless, short=True)} are tied between behaviours that differ in nothing that is measured."
-        )
+        text += f" {_percent(harmless, short=True)} more are tied between behaviours that measure alike, good or bad."
     return text
 
 
-def _unknown_noise(result: dict[str, Any]) -> str:
+def _unknown_noise(result: dict[str, Any]) -> list[str]:
     """Rewards that tell ties apart although nobody knows how much of their difference is noise."""
-    named = {
-        column["column"] for column in result["rewards"][EFFECTIVE]["consequential_columns"] if column["share"]["count"]
-    }
-    unknown = [
-        name for name in result["rewards"] if name in named and result["rewards"][name]["noise"]["sigma"] is None
-    ]
-    return f" The noise of {', '.join(unknown)} is not known and counts as none." if unknown else ""
+    rewards = result["rewards"]
+    named = {column["column"] for column in _differing(rewards[EFFECTIVE])}
+    return [name for name in rewards if name in named and rewards[name]["noise"]["sigma"] is None]
 
 
 def _price(result: dict[str, Any]) -> Iterator[Finding]:
@@ -113,10 +120,10 @@ def _price(result: dict[str, Any]) -> Iterator[Finding]:
     yield _exposure(name, spread, span)
     yield _finding(
         "Prop 3.1",
-        _severity(spread["unfixable"]["value"] / span),
+        _severity(_scaled(spread["unfixable"], span)),
         ("truth.with_spread.unfixable", spread["unfixable"]),
-        f"{_number(spread['unfixable'])} of {name} is out of reach of every tie-breaker: a better one was sampled, "
-        "and the reward ranks it lower.",
+        f"No tie-breaker reaches another {_number(spread['unfixable'])} of {name}: a better completion was sampled, "
+        "and the reward ranks it lower (or the truth is wrong: read the prompts listed).",
     )
 
 
@@ -124,13 +131,19 @@ def _exposure(name: str, spread: dict[str, Any], span: float) -> Finding:
     exposure = spread["exposure"]
     low, high = spread["worst_truth"]["value"], spread["best_truth"]["value"]
     text = (
-        f"Where the reward has spread, policies that are all optimal for it reach a {name} anywhere from {low:.3g} to "
+        f"Where the reward has spread, policies that are all optimal for it have a mean {name} from {low:.3g} to "
         f"{high:.3g}: {_number(exposure)} is left to chance. The right tie-breaker gains "
         f"{_number(spread['tie_breaker_gain'])} over picking at random."
     )
     if exposure["value"] == 0.0:
         text = f"Where the reward has spread, its ties cost nothing in {name} ({_number(exposure)} left to chance)."
-    return _finding("Prop 3.1", _severity(exposure["value"] / span), ("truth.with_spread.exposure", exposure), text)
+    severity = _severity(_scaled(exposure, span))
+    return _finding("Prop 3.1", severity, ("truth.with_spread.exposure", exposure), text)
+
+
+def _scaled(figure: dict[str, Any], span: float) -> dict[str, Any]:
+    """A figure in units of the truth as a part of its observed range."""
+    return {bound: None if figure[bound] is None else figure[bound] / span for bound in ("value", "low", "high")}
 
 
 def _over_optimisation(result: dict[str, Any]) -> Iterator[Finding]:
@@ -172,7 +185,7 @@ def _no_signal(result: dict[str, Any]) -> Iterator[Finding]:
         )
     yield _finding(
         "Result 8",
-        _severity(flat["value"]),
+        _severity(flat),
         ("rewards.effective.zero_spread_share", flat),
         f"{_percent(flat)} of prompts give every completion the same reward{solved}: no advantage, nothing learned.",
     )
@@ -185,7 +198,7 @@ def _phantom(result: dict[str, Any]) -> Iterator[Finding]:
         return
     yield _finding(
         "Result 8",
-        _severity(phantom["value"]),
+        _severity(phantom),
         ("normalisation.phantom_share", phantom),
         f"Phantom advantages in {_percent(phantom)} of prompts: every completion fails {figures['main_reward']} alike, "
         "and group normalisation blows the other terms up to full size.",
@@ -209,7 +222,7 @@ def _margins(result: dict[str, Any]) -> Iterator[Finding]:
         return
     yield _finding(
         "Result 1",
-        "warning" if untied["value"] > NOTABLE else "good",
+        "warning" if untied["value"] > NOTABLE else _severity(untied),
         key,
         f"A reward error of {error:.3g} (a tenth of the within-prompt scale, {main['scale']['value']:.3g}) flips the "
         f"best behaviour in {_percent(untied)} of prompts, besides those that are tied.",
@@ -217,24 +230,29 @@ def _margins(result: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _noise(result: dict[str, Any]) -> Iterator[Finding]:
+    """One line for the effective reward, one for the noisiest column, one for the columns without noise."""
     main = result["rewards"][EFFECTIVE]["noise"]
     if main["sigma"] is None and main["origin"] == "not estimable":
+        scored = f"only {main['samples']} completions were" if main["samples"] else "no completion was"
         text = (
-            f"Scorer noise is not estimable: only {main['samples']} completions were scored more than once. Give "
-            "--noise, or a second score with --rerun."
+            f"Scorer noise is not estimable: {scored} scored more than once. Give --noise or a second score (--rerun)."
         )
         yield _finding("Sec 6.2", "note", ("rewards.effective.noise.sigma", None), text)
     known = {name: item for name, item in result["rewards"].items() if item["noise"]["sigma"] and "radius" in item}
     if _is_one_column(result):
         known.pop(EFFECTIVE, None)
     noiseless = [name for name, item in known.items() if item["noise"]["sigma"]["value"] == 0.0]
+    noisy = {name: item for name, item in known.items() if name not in noiseless}
+    columns = [name for name in noisy if name != EFFECTIVE]
+    if EFFECTIVE in noisy:
+        yield _noise_of_reward(EFFECTIVE, noisy[EFFECTIVE])
+    if columns:
+        worst = max(columns, key=lambda name: noisy[name]["flip_probability_mean"]["value"])
+        yield _noise_of_reward(worst, noisy[worst])
     if noiseless:
         repeats = min(known[name]["noise"]["samples"] for name in noiseless)
         text = f"No scorer noise was seen in {', '.join(noiseless)} (at least {repeats} repeated scores, all alike)."
         yield _finding("Sec 6.2", "good", (f"rewards.{noiseless[0]}.noise.sigma", None), text)
-    for name, figures in known.items():
-        if name not in noiseless:
-            yield _noise_of_reward(name, figures)
 
 
 def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
@@ -256,33 +274,33 @@ def _noise_of_reward(name: str, figures: dict[str, Any]) -> Finding:
             f" Among {check['prompts']} prompts with second scores {_percent(check['observed_flip_share'])} did "
             f"(predicted {_percent(check['predicted_flip_probability_mean'], short=True)})."
         )
-    return _finding("Sec 6.2", _severity(flip["value"]), (f"rewards.{name}.flip_probability_mean", flip), text)
+    return _finding("Sec 6.2", _severity(flip), (f"rewards.{name}.flip_probability_mean", flip), text)
 
 
 def _weights(result: dict[str, Any]) -> Iterator[Finding]:
     if len(result["weights"]) < 2:
         return
-    worst = max(result["weights"], key=_moves)
-    within, on_wall = worst["within"][2]["share"], worst["on_wall_share"]
-    if within["count"] + on_wall["count"] == 0:
-        text = (
-            f"No weight decides: moving any one by 10 % changes the best behaviours of no prompt ({_percent(within)})."
-        )
-        yield _finding("Lemma 4.2, Prop 4.6", "good", ("weights", within), text)
+    figures = {weight["name"]: (_moved(weight), weight) for weight in result["weights"]}
+    name, (moved, worst) = max(figures.items(), key=lambda item: item[1][0]["value"])
+    key = ("weights", moved)
+    if moved["count"] == 0:
+        text = f"No weight decides: moving one by 10 % changes the best behaviour of no prompt ({_percent(moved)})."
+        yield _finding("Lemma 4.2, Prop 4.6", _severity(moved), key, text)
         return
-    yield _finding(
-        "Lemma 4.2, Prop 4.6",
-        _severity(_moves(worst)),
-        ("weights", within),
-        f"The weight that decides most is {worst['name']}: moving it by 10 % changes the best behaviours of "
-        f"{_percent(within)} of prompts, and any move those of the {_percent(on_wall, short=True)} on its wall "
-        f"already; {_percent(worst['never_crosses_share'], short=True)} never cross one.",
+    text = (
+        f"The weight that decides most is {name}: moving it by 10 % changes the best behaviours of {_percent(moved)} "
+        f"of prompts ({_percent(worst['on_wall_share'], short=True)} stand on its wall, where any move does); "
+        f"{_percent(worst['never_crosses_share'], short=True)} never cross one."
     )
+    yield _finding("Lemma 4.2, Prop 4.6", _severity(moved), key, text)
 
 
-def _moves(weight: dict[str, Any]) -> float:
-    """Share of prompts that change when the weight moves by at most 10 %."""
-    return float(weight["within"][2]["share"]["value"] + weight["on_wall_share"]["value"])
+def _moved(weight: dict[str, Any]) -> dict[str, Any]:
+    """Prompts that change when the weight moves by at most 10 %: those on its wall and those that cross one."""
+    within, on_wall = weight["within"][2]["share"], weight["on_wall_share"]
+    count, total = within["count"] + on_wall["count"], within["total"]
+    low, high = wilson(count, total)
+    return {"value": count / total, "low": low, "high": high, "count": count, "total": total}
 
 
 def _pairs(result: dict[str, Any]) -> Iterator[Finding]:
@@ -290,8 +308,14 @@ def _pairs(result: dict[str, Any]) -> Iterator[Finding]:
     if not pairs:
         return
     worst = max(pairs, key=lambda pair: pair["best_disjoint_share"]["value"])
-    disjoint = worst["best_disjoint_share"]
-    rank = worst["rank_correlation"]["value"]
+    disjoint, rank = worst["best_disjoint_share"], worst["rank_correlation"]["value"]
+    if disjoint["value"] <= NOTABLE:
+        text = (
+            f"No two rewards (or reward and truth) have disjoint winners in more than {_percent(disjoint)} of "
+            "prompts: where their best sets differ, they mostly still share a behaviour."
+        )
+        yield _finding("Prop 4.3", "note", ("pairs", disjoint), text)
+        return
     agreement = "" if rank is None else f" (rank correlation within prompts {rank:.2f})"
     yield _finding(
         "Prop 4.3",
@@ -355,10 +379,16 @@ def _finding(statement: str, severity: str, figure: tuple[str, dict[str, Any] | 
     return {"statement": statement, "severity": severity, "figure": shown, "text": text}
 
 
-def _severity(value: float | None) -> str:
+def _severity(figure: dict[str, Any]) -> str:
+    """By the value; a small value whose interval reaches a notable one is a note, not a good sign."""
+    value, high = figure["value"], figure["high"]
     if value is None:
         return "note"
-    return "critical" if value > GRAVE else "warning" if value > NOTABLE else "good"
+    if value > GRAVE:
+        return "critical"
+    if value > NOTABLE:
+        return "warning"
+    return "note" if high is not None and high > NOTABLE else "good"
 
 
 def _percent(share: dict[str, Any], *, short: bool = False) -> str:
