@@ -92,7 +92,8 @@ def left_out(result: Result) -> Iterator[str]:
         if parts:
             yield f"{name}: {', '.join(parts)} scores ({_missing_rule(result)})"
     if counts["duplicate_rows"]:
-        yield f"{quantity('row', counts['duplicate_rows'])} repeat another row whole"
+        rows = counts["duplicate_rows"]
+        yield f"{quantity('row', rows)} {'repeats' if rows == 1 else 'repeat'} another row whole"
     if counts["single_completion_prompts"]:
         yield f"{quantity('prompt', counts['single_completion_prompts'])} with a single completion: no ties to see"
     if counts["single_behaviour_prompts"]:

@@ -1,0 +1,46 @@
+"""The documentation holds together: links lead somewhere, examples run, commands and their options exist."""
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from policycliff.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_relative_links_lead_to_files(page):
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_in_the_docs_exist_with_their_options(page):
+    commands = {command.name: command for command in typer.main.get_command(app).commands.values()}
+    for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] != ["policycliff"] or len(words) < 2 or words[1].startswith("-"):
+                continue
+            known = {flag for parameter in commands[words[1]].params for flag in parameter.opts}
+            given = {word for word in words[2:] if re.match(r"^--?[a-z]", word)}
+            assert given <= known | {"--help"}, line
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=name)
+def test_examples_run_and_are_short(example, capsys):
+    assert len(example.read_text(encoding="utf-8").splitlines()) < 80
+    runpy.run_path(str(example), run_name="__main__")
+    assert capsys.readouterr().out
