@@ -8,6 +8,9 @@ from policycliff.errors import InvalidInputError
 Missing = Literal["omit", "zero", "error"]
 Aggregation = Literal["sum_then_normalize", "normalize_then_sum"]
 
+LARGEST_NUMBER = 1e75
+"""Greatest score, weight or coefficient: the square of a weighted sum must not overflow."""
+
 EFFECTIVE = "effective"
 """Name of the weighted sum of the reward columns (Lemma 4.2) wherever rewards are listed by name."""
 
@@ -125,11 +128,13 @@ def _require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def _require_positive(name: str, value: int | float | None) -> None:
-    if value is not None and not 0 < value < float("inf"):
-        raise InvalidInputError(f"{name} must be a positive finite number, got {value!r}.")
+    if value is not None and not 1.0 / LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        raise InvalidInputError(f"{name} must be a positive number up to {LARGEST_NUMBER:g}, got {value!r}.")
 
 
 def _require_numbers(name: str, pairs: tuple[tuple[str, float], ...]) -> None:
     for key, value in pairs:
-        if not abs(value) < float("inf"):
-            raise InvalidInputError(f"{name} of {key!r} must be a finite number, got {value!r}.")
+        if not abs(value) <= LARGEST_NUMBER:
+            raise InvalidInputError(
+                f"{name} of {key!r} must be a finite number up to {LARGEST_NUMBER:g}, got {value!r}."
+            )

@@ -62,9 +62,16 @@ def _flip_bar(rewards: Mapping[str, Mapping[str, Any]], names: list[str], positi
     }
 
 
+_MOST_SCALES = 1e9
+
+
 def has_margins(figures: Mapping[str, Any]) -> bool:
-    """Whether a reward has a unique best somewhere, and a scale to measure its lead in."""
-    return bool(figures.get("radius", {}).get("unique_quantiles")) and figures["scale"]["value"] > 0
+    """Whether a reward has a unique best somewhere, and a scale that its lead can be drawn in."""
+    quantiles = figures.get("radius", {}).get("unique_quantiles")
+    if not quantiles or figures["scale"]["value"] <= 0:
+        return False
+    sigma = (figures["noise"]["sigma"] or {}).get("high") or 0.0
+    return max(quantiles["p95"], sigma) < _MOST_SCALES * figures["scale"]["value"]
 
 
 def margins(rewards: Mapping[str, Mapping[str, Any]], *, height: int) -> Plot:

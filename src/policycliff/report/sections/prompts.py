@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.report.elements import Html, details, join, paragraph, tag
-from policycliff.report.format import Number, number, quantity
+from policycliff.report.format import Number, count, number, quantity
 from policycliff.report.sections.section import Section
 from policycliff.report.summary import Result, shown_rewards
 from policycliff.report.text import one_line, short
@@ -77,7 +77,7 @@ def _digits(values: Sequence[Number | None]) -> int:
 
 
 def _why(prompt: Mapping[str, Any]) -> str:
-    parts = [prompt["reason"]]
+    parts = [f"{prompt['reason']} (one of {count(prompt['same_reason'])})"]
     if prompt["tied_size"] > 1:
         parts.append(f"{prompt['tied_size']} of {prompt['behaviours']} behaviours share the best reward")
     else:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from policycliff.rollouts.analyses.degeneracy import Aspect, behaviour_means
+from policycliff.rollouts.analyses.degeneracy import Aspect, behaviour_means, observed_span
 from policycliff.rollouts.analyses.pairs import tilted_weights
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.scores import Scored
@@ -103,7 +103,7 @@ def _one_direction(
     breaks = consequential & complete & (segment_sum(picked, offsets) == 1)
     gain = None
     if truth is not None:
-        span = float(np.nanmax(truth) - np.nanmin(truth))
+        span = observed_span(truth)
         gains = _truth_gain(scored, picked, truth)[breaks]
         gain = mean_over(layout.prompts[breaks], gains, lowest=-span, highest=span)
     return {

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.analyses.competing import Contest, describe
-from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means, within_noise
+from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means, observed_span, within_noise
 from policycliff.rollouts.analyses.noise import Noise
 from policycliff.rollouts.analyses.radius import within_prompt_scale
 from policycliff.rollouts.scores import Scored
@@ -76,8 +76,11 @@ def boundary_prompts(
     standing = _standing(scored, aspects, truth, noise)
     rng = np.random.default_rng(seed)
     contest = Contest(scored, aspects, truth, standing.near, rng.permutation(len(scored.values)))
+    counts = _reason_counts(scored, consequential, standing)
     return [
-        describe(table, contest, prompt, reason=reason) | _stakes(contest, standing, prompt)
+        describe(table, contest, prompt, reason=reason)
+        | {"same_reason": counts[reason]}
+        | _stakes(contest, standing, prompt)
         for prompt, reason in _chosen(scored, consequential, standing, limit=limit, rng=rng)
     ]
 
@@ -119,7 +122,7 @@ def _widest(
     scored: Scored, aspects: list[Aspect], among: Bool[np.ndarray, " behaviours"]
 ) -> Float64[np.ndarray, " prompts"]:
     """Greatest difference among behaviours in any of the columns, relative to the column's observed range."""
-    ranges = [aspect_range(scored, aspect, among) / _observed_range(aspect) for aspect in aspects]
+    ranges = [aspect_range(scored, aspect, among) / (observed_span(aspect.scores) or 1.0) for aspect in aspects]
     return np.max([np.zeros(scored.layout.n_prompts), *ranges], axis=0)
 
 
@@ -148,30 +151,40 @@ def _chosen(
     limit: int,
     rng: np.random.Generator,
 ) -> list[tuple[int, str]]:
-    """Prompts with their reasons: reasons take turns, and the list is then put in their order."""
+    """Prompts with their reasons: reasons take turns, fillers follow, and the list is then put in their order."""
     chance, flat, gap = rng.permutation(scored.layout.n_prompts), scored.zero_spread, scored.gap
     tie_order = (chance, scored.tied_size, -standing.apart, -standing.gain)
     worse = (standing.unfixable > 0) & ~flat
-    near = scored.is_unique & (segment_sum(standing.near, scored.layout.behaviour_offsets) > 1)
+    near = scored.is_unique & ~worse & (segment_sum(standing.near, scored.layout.behaviour_offsets) > 1)
     queues = {
         CONSEQUENTIAL: _ordered(consequential & ~flat, tie_order),
         WORSE: _ordered(worse, (chance, -standing.unfixable)),
-        standing.near_reason: _ordered(near & ~worse & (standing.near_apart > 0), (chance, gap, -standing.near_apart)),
+        standing.near_reason: _ordered(near & (standing.near_apart > 0), (chance, gap, -standing.near_apart)),
     }
-    quiet = _ordered(near & ~worse & (standing.near_apart == 0), (chance, gap))
-    fillers = {
-        standing.near_reason: quiet[:_FILLERS],
-        NO_SIGNAL: _ordered(consequential & flat, tie_order),
-        NEAREST: _ordered(scored.is_unique & ~worse, (chance, gap)),
-    }
+    quiet = _with_reason((standing.near_reason, _ordered(near & (standing.near_apart == 0), (chance, gap))))
+    no_signal = _with_reason((NO_SIGNAL, _ordered(consequential & flat, tie_order)))
+    nearest = _with_reason((NEAREST, _ordered(scored.is_unique & ~worse & ~near, (chance, gap))))
     turns = [pair for pair in chain.from_iterable(zip_longest(*map(_with_reason, queues.items()))) if pair is not None]
     taken: dict[int, str] = {}
-    for prompt, reason in [*turns, *chain.from_iterable(map(_with_reason, fillers.items()))]:
+    for prompt, reason in [*turns, *quiet[:_FILLERS], *no_signal, *quiet, *nearest]:
         if len(taken) == limit:
             break
         taken.setdefault(prompt, reason)
     order = [*queues, NO_SIGNAL, NEAREST]
     return sorted(taken.items(), key=lambda item: order.index(item[1]))
+
+
+def _reason_counts(scored: Scored, consequential: Bool[np.ndarray, " prompts"], standing: Standing) -> dict[str, int]:
+    """How many prompts of the table could have been listed for each reason."""
+    flat, worse = scored.zero_spread, standing.unfixable > 0
+    near = scored.is_unique & (segment_sum(standing.near, scored.layout.behaviour_offsets) > 1)
+    return {
+        CONSEQUENTIAL: int((consequential & ~flat).sum()),
+        WORSE: int((worse & ~flat).sum()),
+        standing.near_reason: int(near.sum()),
+        NO_SIGNAL: int((consequential & flat).sum()),
+        NEAREST: int((scored.is_unique & ~near).sum()),
+    }
 
 
 def _with_reason(queue: tuple[str, list[int]]) -> list[tuple[int, str]]:
@@ -194,8 +207,3 @@ def _ordered(member: Bool[np.ndarray, " prompts"], keys: tuple[np.ndarray, ...])
     """Members in the order of the keys, the last key first."""
     chosen: Int64[np.ndarray, " chosen"] = np.flatnonzero(member)
     return chosen[np.lexsort([key[chosen] for key in keys])].tolist()
-
-
-def _observed_range(aspect: Aspect) -> float:
-    seen = aspect.scores[~np.isnan(aspect.scores)]
-    return float(np.ptp(seen)) if len(seen) and np.ptp(seen) > 0 else 1.0

@@ -85,8 +85,9 @@ def _shown(table: RolloutTable, contest: Contest, prompt: int) -> list[int]:
     near = members[~scored.best[members] & contest.near[members]]
     runners_up = members[~scored.best[members]]
     runners_up = runners_up[np.argsort(-scored.values[runners_up], kind="stable")]
-    order = [*_opposites(contest, best, members), *best, *near, *(runners_up[:1] if len(best) == 1 else [])]
-    return _distinct_texts(table, scored, [int(member) for member in order])
+    decides = [] if len(best) > 1 else [*best, *runners_up[:1]]
+    order = [*_opposites(contest, best, members), *decides, *best, *near]
+    return _distinct_texts(table, scored, [int(member) for member in order], always={int(member) for member in decides})
 
 
 def _opposites(contest: Contest, best: Int64[np.ndarray, " best"], every: Int64[np.ndarray, " members"]) -> list[int]:
@@ -103,15 +104,15 @@ def _opposites(contest: Contest, best: Int64[np.ndarray, " best"], every: Int64[
     return order
 
 
-def _distinct_texts(table: RolloutTable, scored: Scored, order: list[int]) -> list[int]:
-    """The first behaviours of the order whose texts are not nearly alike: those that share most of their words."""
+def _distinct_texts(table: RolloutTable, scored: Scored, order: list[int], *, always: set[int]) -> list[int]:
+    """The first behaviours whose texts do not share most of their words, and those that decide a margin."""
     kept: list[int] = []
     words: list[set[str]] = []
     for member in list(dict.fromkeys(order))[:_MOST_EXAMINED]:
         row = int(scored.layout.rows[scored.layout.draw_offsets[member]])
         text = _text(table.frame, "__completion", row)
         own = {f"row {row}"} if text is None else set(text.split()) or {""}
-        if all(len(own & other) < _LIKE * len(own | other) for other in words):
+        if member in always or all(len(own & other) < _LIKE * len(own | other) for other in words):
             kept.append(member)
             words.append(own)
         if len(kept) == _MOST_SHOWN:

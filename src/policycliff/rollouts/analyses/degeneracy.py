@@ -81,6 +81,12 @@ def aspect_range(
     return np.where(np.isfinite(high), np.subtract(high, low, where=np.isfinite(high), out=np.zeros(len(high))), 0.0)
 
 
+def observed_span(scores: Float64[np.ndarray, " table_rows"]) -> float:
+    """Greatest less least value that a column has; 0 where it has none."""
+    seen = scores[~np.isnan(scores)]
+    return float(seen.max() - seen.min()) if len(seen) else 0.0
+
+
 def behaviour_means(scored: Scored, table_scores: Float64[np.ndarray, " table_rows"]) -> np.ndarray:
     """Mean of a column over the draws of each behaviour; NaN where a draw has no value."""
     return segment_mean(table_scores[scored.layout.rows], scored.layout.draw_offsets)
@@ -127,7 +133,8 @@ def _difficulty(scored: Scored) -> dict[str, list[float]]:
     """Histogram over prompts of the mean reward of a completion: how hard the prompts are for the sampling policy."""
     means = segment_mean(scored.scores, scored.layout.row_offsets)
     low, high = float(scored.scores.min()), float(scored.scores.max())
-    if low == high:
-        high = low + 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= 1e-9 * size:
+        high = low + (size or 1.0)
     counts, edges = np.histogram(means, bins=_DIFFICULTY_BINS, range=(low, high))
     return {"edges": edges.tolist(), "prompts": counts.tolist()}

@@ -96,7 +96,8 @@ def _union_bound(scored: Scored, noise: Noise) -> Float64[np.ndarray, " prompts"
     offsets, where = layout.behaviour_offsets, layout.prompt_of_behaviour
     most_drawn = segment_max(np.where(scored.best, layout.draws, 0), offsets)
     error = noise.sigma * np.sqrt(1.0 / layout.draws + 1.0 / most_drawn[where])
-    overtakes = np.where(scored.best, 0.0, ndtr((scored.values - scored.best_value[where]) / error))
+    with np.errstate(over="ignore"):  # a gap of more than 1e308 errors is as good as infinite
+        overtakes = np.where(scored.best, 0.0, ndtr((scored.values - scored.best_value[where]) / error))
     return segment_sum(overtakes, offsets)
 
 

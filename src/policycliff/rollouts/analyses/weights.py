@@ -87,7 +87,8 @@ def _nearest(
     slope: Float64[np.ndarray, " behaviours"],
     meets: Bool[np.ndarray, " behaviours"],
 ) -> Float64[np.ndarray, " behaviours"]:
-    return np.divide(gap, slope, out=np.full(len(gap), np.inf), where=meets)
+    with np.errstate(over="ignore"):  # a wall beyond 1e308 times the weight is none
+        return np.divide(gap, slope, out=np.full(len(gap), np.inf), where=meets)
 
 
 def _curve(found: Walls) -> dict[str, list[float]]:

@@ -104,6 +104,8 @@ def _worth_knowing(columns: Columns, read: RowsRead, rows: Int64[np.ndarray, " k
     if text is not None and text.null_count():
         reason = "no completion text (kept; each is a text of its own)"
         found.append(SkippedRows(reason, text.gather(rows).null_count()))
+    if text is not None and text.dtype == pl.String:
+        found.append(SkippedRows("empty completion text (kept)", int((text.gather(rows) == "").sum())))
     if behaviour is not None and behaviour.null_count():
         reason = f"no value in the behaviour column {behaviour.name!r} (kept; one behaviour in its group)"
         found.append(SkippedRows(reason, behaviour.gather(rows).null_count()))

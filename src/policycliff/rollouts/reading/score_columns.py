@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64
 
 from policycliff.errors import TableError
 from policycliff.rollouts.reading.columns import is_numeric
+from policycliff.rollouts.settings import LARGEST_NUMBER
 from policycliff.rollouts.table import ScoreColumn
 
 
@@ -42,15 +43,22 @@ def read_scores(column: pl.Series, *, role: str) -> RawScores:
     """A column as scores.
 
     Raises:
-        TableError: The column holds no numbers; the message names the first row that is none.
+        TableError: The column holds no numbers, or one too large to compute with; the message names the first such row.
     """
     if column.null_count() == len(column):
         column = pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
     if not is_numeric(column.dtype):
         raise _not_numeric(column, role)
     nulls = column.is_null().to_numpy() if column.null_count() else None
-    values = _exact_decimal(column).to_numpy()
-    return RawScores(column.name, values.astype(np.float64, copy=False), nulls)
+    values = _exact_decimal(column).to_numpy().astype(np.float64, copy=False)
+    huge = np.isfinite(values) & (np.abs(values) > LARGEST_NUMBER)
+    if huge.any() and role != "numeric":
+        row = int(np.argmax(huge))
+        raise TableError(
+            f"{role} column {column.name!r} has {values[row]:g} in row {row + 1} (counted from 1); figures cannot be "
+            f"computed beyond {LARGEST_NUMBER:g}. If it stands for a missing score, derive a column that says null."
+        )
+    return RawScores(column.name, np.where(huge, np.nan, values) if huge.any() else values, nulls)
 
 
 def require_complete(columns: tuple[RawScores, ...], kept: np.ndarray) -> None:
