@@ -75,7 +75,8 @@ def boundary_prompts(
     """The prompts to look at, each with its competing completions, their scores and the reason it is here."""
     standing = _standing(scored, aspects, truth, noise)
     rng = np.random.default_rng(seed)
-    contest = Contest(scored, aspects, truth, standing.near, rng.permutation(len(scored.values)))
+    ranges = {aspect.name: aspect_range(scored, aspect) for aspect in aspects}
+    contest = Contest(scored, aspects, truth, ranges, standing.near, rng.permutation(len(scored.values)))
     counts = _reason_counts(scored, consequential, standing)
     return [
         describe(table, contest, prompt, reason=reason)

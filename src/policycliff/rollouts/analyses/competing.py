@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.analyses.degeneracy import Aspect
 from policycliff.rollouts.analyses.radius import radii
@@ -31,6 +31,7 @@ class Contest:
         scored: The effective reward.
         aspects: The columns in which behaviours may differ, the truth among them.
         truth: The truth, or None.
+        ranges: By column, (prompts,) greatest difference over the best set.
         near: (behaviours,) in contention for the best place.
         chance: (behaviours,) a random order for what is equal otherwise.
     """
@@ -38,6 +39,7 @@ class Contest:
     scored: Scored
     aspects: list[Aspect]
     truth: Aspect | None
+    ranges: dict[str, Float64[np.ndarray, " prompts"]]
     near: Bool[np.ndarray, " behaviours"]
     chance: Int64[np.ndarray, " behaviours"]
 
@@ -60,21 +62,9 @@ def describe(table: RolloutTable, contest: Contest, prompt: int, *, reason: str)
         "completions": int(layout.group_sizes[prompt]),
         "left_out": in_group - int(layout.group_sizes[prompt]),
         "radius": None if np.isnan(radius) else radius,
-        "differs_in": _differs(contest, prompt),
+        "differs_in": [name for name, ranges in contest.ranges.items() if ranges[prompt] > 0],
         "competing": [_completion(table, contest, member) for member in _shown(table, contest, prompt)],
     }
-
-
-def _differs(contest: Contest, prompt: int) -> list[str]:
-    """Columns in which the behaviours of the best set differ."""
-    members = _members(contest.scored, prompt)
-    best = members[contest.scored.best[members]]
-    names = []
-    for aspect in contest.aspects:
-        values = [value for value in _values(contest.scored, aspect, best) if not np.isnan(value)]
-        if values and max(values) > min(values):
-            names.append(aspect.name)
-    return names
 
 
 def _shown(table: RolloutTable, contest: Contest, prompt: int) -> list[int]:

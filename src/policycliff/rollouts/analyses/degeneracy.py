@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.analyses.noise import NOISE_MARGIN
+from policycliff.rollouts.exact import UNIT_ROUNDOFF
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
@@ -73,12 +74,17 @@ def aspect_range(
     scored: Scored, aspect: Aspect, among: Bool[np.ndarray, " behaviours"] | None = None
 ) -> Float64[np.ndarray, " prompts"]:
     """Greatest difference of an aspect among behaviours (the best ones by default); 0 where fewer than two have it."""
-    offsets = scored.layout.behaviour_offsets
+    offsets, draws = scored.layout.behaviour_offsets, scored.layout.draws
     values = behaviour_means(scored, aspect.scores)
     counted = (scored.best if among is None else among) & ~np.isnan(values)
     high = segment_max(np.where(counted, values, -np.inf), offsets)
     low = segment_min(np.where(counted, values, np.inf), offsets)
-    return np.where(np.isfinite(high), np.subtract(high, low, where=np.isfinite(high), out=np.zeros(len(high))), 0.0)
+    known = np.isfinite(high)
+    spread = np.subtract(high, low, where=known, out=np.zeros(len(high)))
+    # Means over several draws are rounded; single draws are the numbers given.
+    most_draws = segment_max(np.where(draws > 1, draws + 4, 0), offsets)
+    size = np.maximum(np.abs(high), np.abs(low), where=known, out=np.zeros(len(high)))
+    return np.where(spread > 2.0 * UNIT_ROUNDOFF * most_draws * size, spread, 0.0)
 
 
 def observed_span(scores: Float64[np.ndarray, " table_rows"]) -> float:
