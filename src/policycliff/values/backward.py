@@ -14,9 +14,9 @@ import numpy as np
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
+from policycliff.values.backward_kernels import backward_pass
 from policycliff.values.certificates import Certificate
 from policycliff.values.iteration import Outcome
-from policycliff.values.kernels import backward_pass
 from policycliff.values.operator import Backup, BellmanOperator
 from policycliff.values.solution import CONVERGED, ROUNDING_FLOOR
 

@@ -1,0 +1,1 @@
+"""The verdict's sentences, one file a subject."""
