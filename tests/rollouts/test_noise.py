@@ -25,7 +25,7 @@ def _table(scores, *, texts=None, **columns):
 
 
 def _unique_best_loses(values, sigma):
-    """1 - integral of phi(x) prod Phi((g_j + sigma x) / sigma) dx (the formula of the issue of a unique best)."""
+    """1 - integral of phi(x) prod Phi((g_j + sigma x) / sigma) dx (a unique best loses)."""
     values = np.sort(values)[::-1]
     gaps = values[0] - values[1:]
     stays, _ = quad(lambda x: norm.pdf(x) * np.prod(norm.cdf(gaps / sigma + x)), -12, 12)
