@@ -40,9 +40,11 @@ def count(value: int) -> str:
 def percent(value: Number | None) -> str:
     """A share in percent.
 
-    >>> percent(0.1388888), percent(0.0), percent(None)
-    ('13.9 %', '0 %', 'unknown')
+    >>> percent(0.1388888), percent(0.0), percent(None), percent(1e-12)
+    ('13.9 %', '0 %', 'unknown', 'under 0.0001 %')
     """
+    if value is not None and 0.0 < value < 1e-6:
+        return "under 0.0001 %"
     return UNKNOWN if value is None else f"{_exponent(f'{100 * value:.3g}')} %"
 
 

@@ -4,10 +4,10 @@ Analyses return `Share` and `Mean` leaves that hold one value a prompt; `with_in
 `{"value", "low", "high"}` at once, so that all means share the same bootstrap resamples.
 
 A share gets a Wilson interval (Wilson 1927). A mean gets a percentile bootstrap over prompts. A resample cannot show
-what no prompt showed, so a bootstrap of equal values would be a point; there the interval is that of Wilson for "0 of n
-prompts differ", stretched over the range that the figure can take: never [0, 0] for 0 of 70. Both are 95 % intervals
-and treat prompts as independent draws. Beyond `MOST_UNITS` prompts, blocks of prompts put together at random are
-resampled instead of single ones: the variance of a mean is the same, and the cost stays that of one pass.
+what no prompt showed, so a bootstrap of (nearly) equal values would be a point; there the interval is that of Wilson
+for "0 of n prompts differ", stretched over the range that the figure can take: never [0, 0] for 0 of 70. Both are 95 %
+intervals and treat prompts as independent draws. Beyond `MOST_UNITS` prompts, blocks of prompts put together at random
+are resampled instead of single ones: the variance of a mean is the same, and the cost stays that of one pass.
 """
 
 from collections.abc import Mapping
@@ -155,7 +155,7 @@ def _interval(mean: Mean, centre: float, bounds: tuple[float, float]) -> dict[st
     if count == 0:
         return {"value": None, "low": None, "high": None}
     low, high = (_snapped(bound, mean) for bound in bounds)
-    if np.ptp(mean.values) == 0.0:
+    if np.ptp(mean.values) <= 1e-6 * (mean.highest - mean.lowest):
         unseen = wilson(0, count)[1]
         low = min(low, centre - unseen * (centre - mean.lowest))
         high = max(high, centre + unseen * (mean.highest - centre))

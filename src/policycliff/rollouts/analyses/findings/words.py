@@ -38,7 +38,7 @@ def percent(share: dict[str, Any], *, short: bool = False) -> str:
     """A share in per cent, with its interval unless `short`."""
     if share["value"] is None:
         return "an unknown share"
-    value = f"{100 * share['value']:.3g} %"
+    value = "under 0.0001 %" if 0.0 < share["value"] < 1e-6 else f"{100 * share['value']:.3g} %"
     return value if short else f"{value} ({100 * share['low']:.3g} to {100 * share['high']:.3g})"
 
 
