@@ -113,6 +113,16 @@ def test_rerun_residuals_predict_the_observed_reruns(step):
     assert check["predicted_flip_probability_mean"]["value"] == pytest.approx(observed, rel=0.1)
 
 
+def test_the_second_score_may_be_audited_as_a_penalty_too():
+    """The check orients the second score as the first, whatever weight the column has as a reward of its own."""
+    rng = np.random.default_rng(4)
+    first = rng.normal(size=(200, 3))
+    table = _table(first, again=(first + rng.normal(0, 0.01, first.shape)).ravel())
+    alone = audit(table, rewards=["r"], rerun={"r": "again"}).to_dict()["rewards"]["r"]["rerun"]
+    both = audit(table, rewards={"again": -1.0, "r": 2.0}, rerun={"r": "again"}).to_dict()["rewards"]["r"]["rerun"]
+    assert both["observed_flip_share"] == alone["observed_flip_share"]
+
+
 def test_same_seed_same_result():
     table = _table(np.random.default_rng(3).normal(size=(30, 4)))
     assert audit(table, rewards=["r"], noise=0.5).to_dict() == audit(table, rewards=["r"], noise=0.5).to_dict()

@@ -69,7 +69,9 @@ def rerun_check(
     """Predicted against observed flips, on the completions that have a second score."""
     if reward.name not in table.reruns or noise.pairs is None:
         return None
-    second = column_reward(table.reruns[reward.name].name, table.reruns[reward.name].scores, weight=reward.sign)
+    column = table.reruns[reward.name]
+    # A name of its own: the column may be audited as a reward too, with a weight of its own.
+    second = column_reward(f"second {reward.name}", column.scores, weight=reward.sign)
     first, again = scorer(reward, second), scorer(second, reward)
     layout = first.layout
     if layout.n_prompts == 0:
@@ -77,7 +79,7 @@ def rerun_check(
     kept = segment_max(first.best & again.best, layout.behaviour_offsets)
     predicted, _ = flip_probability(first, noise, seed=seed)
     return {
-        "column": second.name,
+        "column": column.name,
         "prompts": layout.n_prompts,
         "observed_flip_share": share(~kept),
         "predicted_flip_probability_mean": mean_over(layout.prompts, predicted, lowest=0.0, highest=1.0),
