@@ -22,7 +22,7 @@ from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
 
 _FEWEST_DRAWS, _MOST_DRAWS, _PROMPT_DRAWS = 32, 1000, 4_000_000
-_BLOCK_VALUES = 2_000_000
+_BLOCK_VALUES, _MOST_VALUES = 2_000_000, 20_000_000
 _NEGLIGIBLE = 1e-6
 """Prompts whose flip probability is provably below this are not simulated: they get the bound."""
 
@@ -38,7 +38,9 @@ def flip_probability(scored: Scored, noise: Noise, *, seed: int) -> tuple[Float6
     layout = scored.layout
     probability = np.zeros(layout.n_prompts)
     # Many prompts average out what few draws leave open in each.
-    draws = int(np.clip(_PROMPT_DRAWS // max(layout.n_prompts, 1), _FEWEST_DRAWS, _MOST_DRAWS))
+    # And a prompt with many completions must fit into memory.
+    affordable = min(_PROMPT_DRAWS // max(layout.n_prompts, 1), _MOST_VALUES // int(layout.group_sizes.max(initial=1)))
+    draws = int(np.clip(affordable, _FEWEST_DRAWS, _MOST_DRAWS))
     if noise.sigma == 0.0 and noise.pairs is None:
         return probability, draws
     bound = _union_bound(scored, noise)
