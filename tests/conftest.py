@@ -2,9 +2,15 @@
 
 import pkgutil
 
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import policycliff
+
+# The same examples in every run; `pytest --hypothesis-profile explore` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.load_profile("repeatable")
 
 # Settings check the caller's values themselves, with messages that are under test.
 _UNCHECKED = ("kernels", "rollouts.settings")
