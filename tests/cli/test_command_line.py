@@ -43,7 +43,7 @@ def test_an_audit_prints_its_verdict_and_writes_its_files(tmp_path: Path) -> Non
     assert figures["counts"]["prompts"] == 70
     assert figures["settings"]["columns"]["group"] == {"column": "prompt_id", "origin": "guessed", "size": None}
     assert "<html" in paths[1].read_text()
-    assert paths[2].read_text().startswith("prompt,reason\n")
+    assert paths[2].read_text().startswith("prompt,reason,row,step\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "a.json", "drop.csv"]
 
 

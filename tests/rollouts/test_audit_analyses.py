@@ -25,7 +25,7 @@ def test_phantom_advantages():
     result = audit(table, rewards={"correct": 1.0, "length": 0.01}).to_dict()
     assert result["normalisation"]["main_reward"] == "correct"
     assert result["normalisation"]["phantom_share"]["count"] == 1
-    assert {"prompt": "p0", "reason": "phantom advantages"} in result["advice"]["drop_list"]
+    assert {"prompt": "p0", "reason": "phantom advantages", "row": 0, "step": None} in result["advice"]["drop_list"]
     assert any("Phantom" in finding["text"] for finding in result["verdict"])
     partly = audit(table, rewards={"correct": 1.0, "length": 0.01}, max_reward={"correct": 2.0}).to_dict()
     assert partly["normalisation"]["phantom_share"]["count"] == 2
@@ -40,9 +40,24 @@ def test_gain_is_that_of_the_trainer():
 def test_a_spreadless_group_has_no_gain_and_is_dropped():
     result = audit(frame([2, 2], r=[0.0, 0.0, 0.0, 1.0]), rewards=["r"], max_reward={"r": 1.0}).to_dict()
     assert result["rewards"]["r"]["gain"]["p95"] < 2.0
-    assert result["advice"]["drop_list"] == [{"prompt": "p0", "reason": "zero spread"}]
+    assert result["advice"]["drop_list"] == [{"prompt": "p0", "reason": "zero spread", "row": 0, "step": None}]
     assert result["rewards"]["r"]["zero_spread_unsolved_share"]["count"] == 1
     assert result["rewards"]["r"]["zero_spread_solved_share"]["count"] == 0
+
+
+def test_the_drop_list_tells_prompts_of_one_name_apart():
+    """Prompts that agree in what is shown of them, and the same prompt at two steps: the first row says which."""
+    long = "x" * 200
+    table = pl.DataFrame(
+        {
+            "prompt": [long + "a", long + "b", long + "a", long + "b", long + "a", long + "a"],
+            "completion": list("abcdef"),
+            "step": [1, 1, 1, 1, 2, 2],
+            "r": [0.0, 1.0, 0.0, 1.0, 0.5, 0.5],
+        }
+    )
+    listed = audit(table, rewards=["r"]).to_dict()["advice"]["drop_list"]
+    assert [(item["row"], item["step"]) for item in listed] == [(0, "1"), (1, "1"), (4, "2")]
 
 
 def test_tie_breakers_are_ranked_and_directed_by_the_truth():

@@ -64,6 +64,12 @@ def test_a_fully_tied_prompt_cannot_be_left():
     assert figures["flip_probability_mean"]["high"] > 0.0
 
 
+def test_rare_flips_are_bounded_and_not_simulated():
+    """A gap of seven standard errors: Phi(-7) = 1.3e-12, which no number of draws would show."""
+    figures = audit(_table([[7.0 * np.sqrt(2), 0.0]] * 3), rewards=["r"], noise=1.0).to_dict()["rewards"]["r"]
+    assert figures["flip_probability_mean"]["value"] == pytest.approx(norm.cdf(-7.0))
+
+
 def test_noise_comes_from_byte_identical_completions_only():
     rng = np.random.default_rng(1)
     texts = ["same", "same", "other ", "other"]

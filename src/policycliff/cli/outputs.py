@@ -80,7 +80,7 @@ def json_text(result: dict[str, Any]) -> str:
     return json.dumps(result, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def drop_list_text(entries: list[dict[str, str]], path: Path) -> str:
+def drop_list_text(entries: list[dict[str, Any]], path: Path) -> str:
     r"""The prompts to drop: JSON or CSV with reasons if the path's suffix says so, else one name a line.
 
     >>> drop_list_text([{"prompt": "p1", "reason": "zero spread"}], Path("drop.txt"))
@@ -90,7 +90,7 @@ def drop_list_text(entries: list[dict[str, str]], path: Path) -> str:
         return json.dumps(entries, ensure_ascii=False, indent=1) + "\n"
     if path.suffix.lower() == ".csv":
         text = io.StringIO()
-        writer = csv.DictWriter(text, ["prompt", "reason"], lineterminator="\n")
+        writer = csv.DictWriter(text, ["prompt", "reason", "row", "step"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(entries)
         return text.getvalue()

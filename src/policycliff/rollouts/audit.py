@@ -58,7 +58,7 @@ class Audit:
 
     @property
     def verdict(self) -> list[dict[str, Any]]:
-        """The findings in plain words, gravest first: `statement`, `severity`, `figure`, `text`."""
+        """The findings in plain words, ties first and then by severity: `statement`, `severity`, `figure`, `text`."""
         return self.result["verdict"]
 
     def to_dict(self) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def _analyses_of_effective(
     return {
         "weights": [weight_figures(name, weights[name], walls(scored, part)) for name, part in parts.items()],
         "truth": None if truth is None else truth_figures(scorer, main.reward, truth),
-        "normalisation": normalisation_figures(scored, main_reward, settings=settings, max_reward=known_max),
+        "normalisation": normalisation_figures(main_reward, phantom, settings),
         "advice": {
             **coefficient_advice(scored, reward_error=error, origin=origin, max_shift=settings.max_shift),
             "tie_breakers": tie_breakers(

@@ -19,6 +19,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
+import polars as pl
 from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.analyses.competing import Contest, describe
@@ -88,15 +89,23 @@ def boundary_prompts(
 
 def drop_list(
     table: RolloutTable, scored: Scored, phantom: Bool[np.ndarray, " prompts"] | None
-) -> list[dict[str, str]]:
-    """Prompts that train nothing (no spread) or train the wrong thing (phantom advantages), with the reason."""
-    names = table.frame["__prompt_id"].gather(table.offsets[:-1])
+) -> list[dict[str, Any]]:
+    """Prompts that train nothing (no spread) or train the wrong thing (phantom advantages), with the reason.
+
+    A name may be a text cut short, or come again at another step; `row`, the first of its rows, is one of a kind.
+    """
     reasons = np.where(scored.zero_spread, "zero spread", "")
     if phantom is not None:
         reasons = np.where(phantom, "phantom advantages", reasons)
     listed = np.flatnonzero(reasons != "")
-    ids = names.gather(scored.layout.prompts[listed])
-    return [{"prompt": prompt, "reason": str(why)} for prompt, why in zip(ids, reasons[listed], strict=True)]
+    first = table.offsets[scored.layout.prompts[listed]]
+    names = table.frame["__prompt_id"].gather(first)
+    steps = table.frame["__step"].gather(first).cast(pl.String) if "__step" in table.frame.columns else None
+    rows = np.minimum.reduceat(table.row_index, table.offsets[:-1])[scored.layout.prompts[listed]]
+    return [
+        {"prompt": name, "reason": str(reason), "row": int(row), "step": None if steps is None else steps[position]}
+        for position, (name, reason, row) in enumerate(zip(names, reasons[listed], rows, strict=True))
+    ]
 
 
 def _standing(scored: Scored, aspects: list[Aspect], truth: Aspect | None, noise: Noise) -> Standing:

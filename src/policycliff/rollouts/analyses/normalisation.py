@@ -58,10 +58,9 @@ def phantom_advantages(scored: Scored, main: Reward, *, max_reward: float | None
 
 
 def normalisation_figures(
-    scored: Scored, main: Reward | None, *, settings: AuditSettings, max_reward: float | None
+    main: Reward | None, phantom: Bool[np.ndarray, " prompts"] | None, settings: AuditSettings
 ) -> dict[str, Any]:
     """Settings of the normalisation and the share of phantom advantages (None with a single reward)."""
-    phantom = None if main is None else phantom_advantages(scored, main, max_reward=max_reward)
     return {
         "aggregation": settings.aggregation,
         "epsilon": settings.epsilon,
