@@ -16,7 +16,6 @@ Cost: O(pairs), plus rational arithmetic where asked for.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from policycliff.actions.kernels import TIED, UNIQUE, UNRESOLVED, classify
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
 from policycliff.mdp.model import MDP
-from policycliff.values.exact import exact_q_values
+from policycliff.values.exact import Rationals, exact_q_values
 from policycliff.values.solution import Solution
 
 STATUS_NAMES = np.array(["unique", "tied", "unresolved"])
@@ -99,13 +98,13 @@ def optimal_actions(solution: Solution, *, exact: bool = False) -> OptimalAction
 
     Args:
         solution: a solution without regularizer (a soft optimum is one policy, not a set).
-        exact: decide every state in rational arithmetic (up to 200 states).
+        exact: decide every state in rational arithmetic (up to 200 states; 20,000 where the MDP is acyclic).
 
     Returns:
         Sets that contain all optimal actions, with a status for each state: "unique" and "tied" are proven.
 
     Raises:
-        InvalidInputError: the solution is regularised, or `exact` is asked for more than 200 states.
+        InvalidInputError: the solution is regularised, or `exact` is asked for an MDP that is too large for it.
 
     Example:
         >>> import numpy as np
@@ -136,7 +135,7 @@ def optimal_actions(solution: Solution, *, exact: bool = False) -> OptimalAction
 
 def _classify_exactly(
     mdp: MDP,
-    q: list[Fraction],
+    q: Rationals,
     members: Bool[np.ndarray, " pairs"],
     gaps: Float64[np.ndarray, " states"],
     codes: Int8[np.ndarray, " states"],

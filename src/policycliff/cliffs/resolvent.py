@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.sparse.linalg import SuperLU
 
-from policycliff.cliffs.kernels import left_solve_acyclic, left_step
 from policycliff.mdp.model import MDP
 from policycliff.values.chain import DIRECT_LIMIT, Chain, deterministic_chain
+from policycliff.values.chain_kernels import left_solve_acyclic, left_step
 from policycliff.values.operator import amplification
 
 SWEEP_LIMIT = 20_000
