@@ -1,0 +1,26 @@
+"""All statements, in the order of the paper, then the results beyond it."""
+
+from policycliff.statements import (
+    lemma_4_2,
+    proposition_2_4,
+    proposition_4_3,
+    proposition_4_5,
+    proposition_4_7,
+    remark_4_1,
+    result_8,
+    section_3_4,
+    theorem_2_7,
+)
+from policycliff.statements.statement import Statement
+
+STATEMENTS: tuple[Statement, ...] = (
+    proposition_2_4.STATEMENT,
+    theorem_2_7.STATEMENT,
+    section_3_4.STATEMENT,
+    remark_4_1.STATEMENT,
+    lemma_4_2.STATEMENT,
+    proposition_4_3.STATEMENT,
+    proposition_4_5.STATEMENT,
+    proposition_4_7.STATEMENT,
+    result_8.STATEMENT,
+)
