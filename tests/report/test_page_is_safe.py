@@ -10,7 +10,8 @@ from hostile import COLUMNS, TEXTS, hostile_table
 from page_reader import Page
 
 from policycliff.report.elements import tag
-from policycliff.report.html import embedded_json, render_html
+from policycliff.report.html import render_html
+from policycliff.report.page import embedded_json
 from policycliff.report.text import plot_label, visible
 from policycliff.rollouts.audit import audit
 
