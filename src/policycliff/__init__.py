@@ -12,13 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from policycliff.actions.optimal import OptimalActions, optimal_actions
+    from policycliff.cliffs.components import ComponentPerturbation, component_perturbation
+    from policycliff.cliffs.construction import CliffPerturbation, cliff_perturbation
+    from policycliff.cliffs.degeneracy import DegeneracyPrice, degeneracy_price
+    from policycliff.cliffs.hemicontinuity import ArgmaxDrift, argmax_drift
+    from policycliff.cliffs.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
+    from policycliff.cliffs.path import PerturbationPath, perturbation_path
     from policycliff.cliffs.radius import StabilityRadius, stability_radius
+    from policycliff.mdp.metric import MetricGrid
     from policycliff.mdp.model import MDP
     from policycliff.mdp.tree import token_tree
-    from policycliff.policies.distances import hausdorff_distance, total_variation
+    from policycliff.policies.continuous import SoftPolicyFigure, soft_policy_figure
+    from policycliff.policies.distances import excess, hausdorff_distance, total_variation
     from policycliff.policies.selection import greedy_policy, soft_policy, uniform_policy
+    from policycliff.rewards.bump import bump
     from policycliff.rewards.effective import effective_reward
+    from policycliff.rewards.inverse import inverse_bellman
     from policycliff.rollouts.audit import Audit, audit
+    from policycliff.statements.run import theorems
     from policycliff.values.regularizers import KL, Entropy
     from policycliff.values.solution import Solution
     from policycliff.values.solve import solve
@@ -26,19 +37,38 @@ if TYPE_CHECKING:
 _MODULES = {
     "KL": "policycliff.values.regularizers",
     "MDP": "policycliff.mdp.model",
+    "ArgmaxDrift": "policycliff.cliffs.hemicontinuity",
     "Audit": "policycliff.rollouts.audit",
+    "CliffPerturbation": "policycliff.cliffs.construction",
+    "ComponentPerturbation": "policycliff.cliffs.components",
+    "DegeneracyPrice": "policycliff.cliffs.degeneracy",
     "Entropy": "policycliff.values.regularizers",
+    "IncompleteRewardCertificate": "policycliff.cliffs.incomplete",
+    "MetricGrid": "policycliff.mdp.metric",
     "OptimalActions": "policycliff.actions.optimal",
+    "PerturbationPath": "policycliff.cliffs.path",
+    "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
     "StabilityRadius": "policycliff.cliffs.radius",
+    "argmax_drift": "policycliff.cliffs.hemicontinuity",
     "audit": "policycliff.rollouts.audit",
+    "bump": "policycliff.rewards.bump",
+    "cliff_perturbation": "policycliff.cliffs.construction",
+    "component_perturbation": "policycliff.cliffs.components",
+    "degeneracy_price": "policycliff.cliffs.degeneracy",
     "effective_reward": "policycliff.rewards.effective",
+    "excess": "policycliff.policies.distances",
     "greedy_policy": "policycliff.policies.selection",
     "hausdorff_distance": "policycliff.policies.distances",
+    "incomplete_reward_certificate": "policycliff.cliffs.incomplete",
+    "inverse_bellman": "policycliff.rewards.inverse",
     "optimal_actions": "policycliff.actions.optimal",
+    "perturbation_path": "policycliff.cliffs.path",
     "soft_policy": "policycliff.policies.selection",
+    "soft_policy_figure": "policycliff.policies.continuous",
     "solve": "policycliff.values.solve",
     "stability_radius": "policycliff.cliffs.radius",
+    "theorems": "policycliff.statements.run",
     "token_tree": "policycliff.mdp.tree",
     "total_variation": "policycliff.policies.distances",
     "uniform_policy": "policycliff.policies.selection",
@@ -47,19 +77,38 @@ _MODULES = {
 __all__ = [
     "KL",
     "MDP",
+    "ArgmaxDrift",
     "Audit",
+    "CliffPerturbation",
+    "ComponentPerturbation",
+    "DegeneracyPrice",
     "Entropy",
+    "IncompleteRewardCertificate",
+    "MetricGrid",
     "OptimalActions",
+    "PerturbationPath",
+    "SoftPolicyFigure",
     "Solution",
     "StabilityRadius",
+    "argmax_drift",
     "audit",
+    "bump",
+    "cliff_perturbation",
+    "component_perturbation",
+    "degeneracy_price",
     "effective_reward",
+    "excess",
     "greedy_policy",
     "hausdorff_distance",
+    "incomplete_reward_certificate",
+    "inverse_bellman",
     "optimal_actions",
+    "perturbation_path",
     "soft_policy",
+    "soft_policy_figure",
     "solve",
     "stability_radius",
+    "theorems",
     "token_tree",
     "total_variation",
     "uniform_policy",

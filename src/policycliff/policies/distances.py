@@ -2,15 +2,17 @@
 
 Total variation is half the L1 distance. A policy's shift is the maximum over states; the mean under a distribution of
 states (an occupancy) stands beside it, because states off the path matter less. The Hausdorff distance is the one in
-which Lemma 2.5 speaks of the set A*(s; R); on a finite set it needs a metric. Cost: O(pairs), O(n * m) distances.
+which Lemma 2.5 speaks of the set A*(s; R), the excess its one-sided half; on a finite set they need a metric.
+Cost: O(pairs), O(n * m) distances.
 """
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from policycliff.mdp.messages import as_float_vector, check_distribution, check_finite, check_shape, fail
+from policycliff.mdp.metric import MetricGrid, euclidean
 from policycliff.mdp.model import MDP
 
 
@@ -62,7 +64,7 @@ def hausdorff_distance(first: Any, second: Any, *, metric: Any = None) -> float:
     Args:
         first: points (n,) or (n, d); with `metric`, n indices into it. Not empty.
         second: the other set, in the same form.
-        metric: (N, N) distances; by default the Euclidean distance of the points.
+        metric: a `MetricGrid` or (N, N) distances; by default the Euclidean distance of the points.
 
     Returns:
         max(max_a min_b d(a, b), max_b min_a d(a, b)), in the unit of the metric.
@@ -74,8 +76,38 @@ def hausdorff_distance(first: Any, second: Any, *, metric: Any = None) -> float:
         >>> hausdorff_distance([0.0, 5.0], [0.0])
         5.0
     """
+    distances = _distances(first, second, metric)
+    return float(max(distances.min(axis=1).max(), distances.min(axis=0).max()))
+
+
+def excess(first: Any, second: Any, *, metric: Any = None) -> float:
+    """How far the first set sticks out of the second: max_a min_b d(a, b), the one-sided Hausdorff distance.
+
+    Upper hemi-continuity (Lemma 2.5) says that the excess of A*(s; R) over A*(s; R0) goes to 0 as R goes to R0; lower
+    hemi-continuity would say the same of the excess of A*(s; R0) over A*(s; R), and fails at ties.
+
+    Args:
+        first: points (n,) or (n, d); with `metric`, n indices into it. Not empty.
+        second: the other set, in the same form.
+        metric: a `MetricGrid` or (N, N) distances; by default the Euclidean distance of the points.
+
+    Returns:
+        The excess, in the unit of the metric; 0 where the first set is part of the second.
+
+    Raises:
+        InvalidInputError: an empty set, or points that do not match the metric or each other.
+
+    Example:
+        >>> excess([0.0], [0.0, 5.0]), excess([0.0, 5.0], [0.0])
+        (0.0, 5.0)
+    """
+    return float(_distances(first, second, metric).min(axis=1).max())
+
+
+def _distances(first: Any, second: Any, metric: Any) -> Float64[np.ndarray, "n m"]:
+    """All distances between two checked sets."""
     a, b = as_float_vector("first", first), as_float_vector("second", second)
-    if a.shape[:1] in {(), (0,)} or b.shape[:1] in {(), (0,)} or a.shape[1:] != b.shape[1:] or a.ndim > 2:
+    if a.ndim not in {1, 2} or a.size == 0 or b.size == 0 or a.shape[1:] != b.shape[1:] or a.ndim != b.ndim:
         raise fail(
             got=f"sets of shape {a.shape} and {b.shape}",
             expected="two non-empty sets of points, (n,) or (n, d) with the same d",
@@ -83,13 +115,11 @@ def hausdorff_distance(first: Any, second: Any, *, metric: Any = None) -> float:
         )
     check_finite("first", a)
     check_finite("second", b)
-    distances = _point_distances(a, b) if metric is None else _metric_distances(a, b, metric)
-    return float(max(distances.min(axis=1).max(), distances.min(axis=0).max()))
-
-
-def _point_distances(a: np.ndarray, b: np.ndarray) -> Float64[np.ndarray, "n m"]:
-    difference = a.reshape(a.shape[0], 1, -1) - b.reshape(1, b.shape[0], -1)
-    return np.asarray(np.sqrt((difference**2).sum(axis=2)))
+    if metric is None:
+        return euclidean(a.reshape(a.shape[0], -1), b.reshape(b.shape[0], -1))
+    if isinstance(metric, MetricGrid):
+        return metric.between(*_indices(a, b, metric.size))
+    return _metric_distances(a, b, metric)
 
 
 def _metric_distances(a: np.ndarray, b: np.ndarray, metric: Any) -> Float64[np.ndarray, "n m"]:
@@ -101,12 +131,17 @@ def _metric_distances(a: np.ndarray, b: np.ndarray, metric: Any) -> Float64[np.n
             expected="a square, symmetric, non-negative (N, N) array",
             remedy="Build it with scipy.spatial.distance.cdist.",
         )
+    return np.asarray(table[np.ix_(*_indices(a, b, len(table)))])
+
+
+def _indices(a: np.ndarray, b: np.ndarray, size: int) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
+    """Two sets as indices into a metric over `size` points."""
     rows, columns = a.astype(np.int64), b.astype(np.int64)
-    outside = a.ndim != 1 or min(rows.min(), columns.min()) < 0 or max(rows.max(), columns.max()) >= len(table)
+    outside = a.ndim != 1 or min(rows.min(), columns.min()) < 0 or max(rows.max(), columns.max()) >= size
     if outside or (rows != a).any() or (columns != b).any():
         raise fail(
             got="sets that are not indices into the metric",
-            expected=f"whole numbers from 0 to {len(table) - 1}",
+            expected=f"whole numbers from 0 to {size - 1}",
             remedy="Pass indices of points.",
         )
-    return np.asarray(table[np.ix_(rows, columns)])
+    return rows, columns
