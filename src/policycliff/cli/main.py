@@ -100,6 +100,32 @@ def demo(
     run_demo_command(Outputs(json=json, html=html), quiet=quiet)
 
 
+@app.command()
+def theorems(  # noqa: PLR0917 - a signature that Typer reads
+    mdp: opt.Mdp = None,
+    instances: opt.Instances = 0,
+    seed: opt.StatementSeed = 0,
+    only: opt.Only = None,
+    list_: opt.ListStatements = False,  # noqa: FBT002 - a flag
+    details: opt.Details = False,  # noqa: FBT002 - a flag
+    json: opt.JsonOut = None,
+    html: opt.HtmlOut = None,
+    quiet: opt.Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Run every statement of the paper, and the results beyond it: claimed beside measured, with a verdict.
+
+    Ends with code 1 if an outcome contradicts a statement.
+    """
+    from policycliff.cli.outputs import Outputs  # noqa: PLC0415 - heavy
+    from policycliff.cli.theorems import list_statements, run_theorems_command  # noqa: PLC0415 - heavy
+
+    if list_:
+        list_statements()
+        return
+    outputs = Outputs(json=json, html=html)
+    run_theorems_command(mdp, instances=instances, seed=seed, only=only, outputs=outputs, details=details, quiet=quiet)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; ends the process with the exit code."""
     return app(arguments)

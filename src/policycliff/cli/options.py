@@ -205,3 +205,18 @@ DropList = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but errors and failed conditions.", rich_help_panel=_OUTPUT)
 ]
+
+Mdp = Annotated[
+    Path | None,
+    typer.Option("--mdp", metavar="FILE", help="Your own MDP (.npz or .json) instead of the built-in instances."),
+]
+Instances = Annotated[
+    int, typer.Option("--instances", metavar="N", min=0, help="Random instances besides, of eight kinds in turn.")
+]
+StatementSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NUMBER", help="Only this statement, such as 'Prop 2.4'. Repeat for more."),
+]
+Details = Annotated[bool, typer.Option("--details", help="Print every claim and hypothesis of the examples, too.")]
+ListStatements = Annotated[bool, typer.Option("--list", help="List the statements, and stop.")]

@@ -93,7 +93,7 @@ def exit_codes() -> Iterator[list[Path]]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-class _PatientConsole(Console):
+class PatientConsole(Console):
     """A console that leaves a closed output to `unbroken_output`; Rich would end the process with code 1."""
 
     def on_broken_pipe(self) -> None:
@@ -151,7 +151,7 @@ def _print_recognition(paths: list[Path], settings: AuditSettings, outputs: Outp
     if outputs.json_to_stdout():
         typer.echo(json_text(found), nl=False)
         return
-    print_recognition(found, _PatientConsole())
+    print_recognition(found, PatientConsole())
     if outputs.files():
         typer.echo("Dry run: nothing was written.")
 
@@ -200,7 +200,7 @@ def _print(result: dict[str, Any], outputs: Outputs, *, quiet: bool) -> None:
         return
     from policycliff.report.terminal import print_audit  # noqa: PLC0415 - only where something is printed
 
-    print_audit(result, _PatientConsole())
+    print_audit(result, PatientConsole())
     for option, path in outputs.files().items():
         typer.echo(f"{_WRITTEN[option]}: {path}")
 

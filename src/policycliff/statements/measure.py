@@ -17,34 +17,35 @@ POLICY_LIMIT = 4096
 SWEEPS = 200_000
 ALLOWANCE = 1e-13
 
-Vector = Float64[np.ndarray, " n"]
+Pairs = Float64[np.ndarray, " pairs"]
+States = Float64[np.ndarray, " states"]
 
 
-def measured_q(mdp: MDP, rewards: Vector | None = None) -> tuple[Vector, float]:
+def measured_q(mdp: MDP, rewards: Pairs | None = None) -> tuple[Pairs, float]:
     """Optimal Q-values (pairs,) of this reward, and a bound on their error."""
     return _measured(mdp, rewards, None, 0.0)
 
 
 def measured_soft_q(
-    mdp: MDP, rewards: Vector | None, *, base: Vector, temperature: float
-) -> tuple[Vector, Vector, float]:
+    mdp: MDP, rewards: Pairs | None, *, base: Pairs, temperature: float
+) -> tuple[Pairs, Pairs, float]:
     """Soft Q-values and policy, both (pairs,), for base exp(Q / temperature), and a bound on the error of Q."""
     q, error = _measured(mdp, rewards, base, temperature)
     return q, gibbs(mdp, q, base=base, temperature=temperature), error
 
 
-def gibbs(mdp: MDP, q: Vector, *, base: Vector, temperature: float) -> Vector:
+def gibbs(mdp: MDP, q: Pairs, *, base: Pairs, temperature: float) -> Pairs:
     """Gibbs policy: base exp(q / temperature), normalised state by state."""
     top = np.maximum.reduceat(np.where(base > 0.0, q, -np.inf), mdp.offsets[:-1])[mdp.pair_states]
     weights = base * np.exp(np.minimum(q - top, 0.0) / temperature)
     return np.asarray(weights / np.add.reduceat(weights, mdp.offsets[:-1])[mdp.pair_states])
 
 
-def _backup(mdp: MDP, v: Vector, rewards: Vector) -> Vector:
+def _backup(mdp: MDP, v: States, rewards: Pairs) -> Pairs:
     return np.asarray(rewards + mdp.gamma * (mdp.transitions @ v))
 
 
-def _maximum(mdp: MDP, q: Vector, base: Vector | None, temperature: float) -> Vector:
+def _maximum(mdp: MDP, q: Pairs, base: Pairs | None, temperature: float) -> States:
     """Values (states,) of the hard or soft maximum; terminal states have value 0."""
     top = np.maximum.reduceat(q if base is None else np.where(base > 0.0, q, -np.inf), mdp.offsets[:-1])
     if base is not None:
@@ -53,7 +54,7 @@ def _maximum(mdp: MDP, q: Vector, base: Vector | None, temperature: float) -> Ve
     return np.where(mdp.terminal, 0.0, top)
 
 
-def _measured(mdp: MDP, rewards: Vector | None, base: Vector | None, temperature: float) -> tuple[Vector, float]:
+def _measured(mdp: MDP, rewards: Pairs | None, base: Pairs | None, temperature: float) -> tuple[Pairs, float]:
     reward = mdp.rewards if rewards is None else rewards
     v = _iterate(mdp, reward, base, temperature)
     q = _backup(mdp, v, reward)
@@ -62,7 +63,7 @@ def _measured(mdp: MDP, rewards: Vector | None, base: Vector | None, temperature
     return q, (residual + ALLOWANCE * scale) * growth(mdp)
 
 
-def _iterate(mdp: MDP, rewards: Vector, base: Vector | None, temperature: float) -> Vector:
+def _iterate(mdp: MDP, rewards: Pairs, base: Pairs | None, temperature: float) -> States:
     """Values of the optimum: policy iteration while dense matrices are small, value iteration beyond."""
     v = np.zeros(mdp.n_states)
     scale, best = float(np.abs(rewards).max()) + 1e-300, np.inf
@@ -78,7 +79,7 @@ def _iterate(mdp: MDP, rewards: Vector, base: Vector | None, temperature: float)
     return v
 
 
-def _evaluated(mdp: MDP, q: Vector, rewards: Vector, base: Vector | None, temperature: float) -> Vector:
+def _evaluated(mdp: MDP, q: Pairs, rewards: Pairs, base: Pairs | None, temperature: float) -> States:
     """Values of the greedy (or soft) policy of q, by a dense solve."""
     if base is None:
         choice = np.array([first + int(np.argmax(q[first:last])) for first, last in spans(mdp)])
@@ -90,14 +91,14 @@ def _evaluated(mdp: MDP, q: Vector, rewards: Vector, base: Vector | None, temper
     )
 
 
-def policy_values(mdp: MDP, choice: Int64[np.ndarray, " states"], rewards: Vector | None = None) -> Vector:
+def policy_values(mdp: MDP, choice: Int64[np.ndarray, " states"], rewards: Pairs | None = None) -> States:
     """(states,) values of the deterministic policy that takes pair choice[s], by a dense solve."""
     reward = mdp.rewards if rewards is None else rewards
     kernel = mdp.transitions[choice].toarray()
     return np.linalg.solve(np.eye(mdp.n_states) - mdp.gamma * kernel, np.where(mdp.terminal, 0.0, reward[choice]))
 
 
-def stochastic_values(mdp: MDP, policy: Vector, rewards: Vector | None = None) -> Vector:
+def stochastic_values(mdp: MDP, policy: Pairs, rewards: Pairs | None = None) -> States:
     """(states,) values of a policy over pairs, by a dense solve."""
     reward = mdp.rewards if rewards is None else rewards
     kernel = np.add.reduceat(policy[:, None] * mdp.transitions.toarray(), mdp.offsets[:-1], axis=0)
@@ -131,6 +132,6 @@ def policies(mdp: MDP) -> Iterator[Int64[np.ndarray, " states"]]:
         yield np.array(choice)
 
 
-def state_tv(mdp: MDP, first: Vector, second: Vector) -> Vector:
+def state_tv(mdp: MDP, first: Pairs, second: Pairs) -> States:
     """(states,) half the L1 distance of two policies."""
     return np.asarray(0.5 * np.add.reduceat(np.abs(first - second), mdp.offsets[:-1]))

@@ -72,12 +72,14 @@ class TheoremReport:
         seed: of every random choice.
         instances: number of random instances.
         own: the user's MDP, or None where the built-in instances were used.
+        figures: what the page draws, as plain data; empty unless asked for.
     """
 
     rows: tuple[StatementRow, ...]
     seed: int
     instances: int
     own: MDP | None
+    figures: dict[str, Any]
 
     @property
     def n_failed(self) -> int:
@@ -92,6 +94,7 @@ class TheoremReport:
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
             "mdp": None if self.own is None else self.own.to_dict(),
             "n_failed": self.n_failed,
+            "figures": self.figures,
             "statements": [row.to_dict() for row in self.rows],
         }
 

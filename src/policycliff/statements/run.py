@@ -14,6 +14,7 @@ import numpy as np
 from policycliff.errors import PolicyCliffError
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail
 from policycliff.mdp.model import MDP
+from policycliff.statements.figures import figures
 from policycliff.statements.instances import Instance, built_in_instances, random_instance, started, with_tuple
 from policycliff.statements.registry import STATEMENTS
 from policycliff.statements.report import Example, StatementRow, TheoremReport
@@ -33,8 +34,9 @@ def theorems(
     instances: int = 0,
     seed: int = 0,
     only: Sequence[str] | None = None,
+    with_figures: bool = False,
     progress: Progress | None = None,
-) -> "TheoremReport":
+) -> TheoremReport:
     """Run every statement of the paper, and the results beyond it, claimed beside measured.
 
     Args:
@@ -46,6 +48,7 @@ def theorems(
         instances: number of random instances, of eight kinds in turn.
         seed: of every random choice; the random instances are those of the seeds seed, seed + 1, ...
         only: numbers of the statements to run ("Prop 2.4", "Result 1"), by default all.
+        with_figures: also compute what the page draws (`report.figures`).
         progress: called with what runs and the share of the work that is done.
 
     Returns:
@@ -68,7 +71,13 @@ def theorems(
     rows = []
     for position, statement in enumerate(chosen):
         rows.append(_row(statement, everything, own=own, report=_share(progress, statement, position, len(chosen))))
-    return TheoremReport(rows=tuple(rows), seed=seed, instances=instances, own=None if own is None else own.mdp)
+    return TheoremReport(
+        rows=tuple(rows),
+        seed=seed,
+        instances=instances,
+        own=None if own is None else own.mdp,
+        figures=figures(first) if with_figures else {},
+    )
 
 
 def select(only: Sequence[str] | None) -> tuple[Statement, ...]:
@@ -132,7 +141,7 @@ def _share(progress: Progress | None, statement: Statement, position: int, count
 
 def _row(
     statement: Statement, instances: Sequence[Instance], *, own: Instance | None, report: Callable[[float], None]
-) -> "StatementRow":
+) -> StatementRow:
     """One statement on all instances."""
     counts, reasons = Counter(dict.fromkeys(VERDICTS, 0)), Counter[str]()
     kept: list[Example] = []

@@ -1,0 +1,1 @@
+"""The report of `policycliff theorems`: terminal and page."""
