@@ -26,9 +26,7 @@ def measured_q(mdp: MDP, rewards: Pairs | None = None) -> tuple[Pairs, float]:
     return _measured(mdp, rewards, None, 0.0)
 
 
-def measured_soft_q(
-    mdp: MDP, rewards: Pairs | None, *, base: Pairs, temperature: float
-) -> tuple[Pairs, Pairs, float]:
+def measured_soft_q(mdp: MDP, rewards: Pairs | None, *, base: Pairs, temperature: float) -> tuple[Pairs, Pairs, float]:
     """Soft Q-values and policy, both (pairs,), for base exp(Q / temperature), and a bound on the error of Q."""
     q, error = _measured(mdp, rewards, base, temperature)
     return q, gibbs(mdp, q, base=base, temperature=temperature), error

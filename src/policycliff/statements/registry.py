@@ -1,6 +1,9 @@
-"""All statements, in the order of the paper, then the results beyond it."""
+"""All statements, in the order of the paper, then the results beyond it, then the errata."""
 
 from policycliff.statements import (
+    errata_maps,
+    errata_mixtures,
+    errata_soft,
     lemma_4_2,
     proposition_2_4,
     proposition_4_3,
@@ -23,4 +26,7 @@ STATEMENTS: tuple[Statement, ...] = (
     proposition_4_5.STATEMENT,
     proposition_4_7.STATEMENT,
     result_8.STATEMENT,
+    *errata_maps.ERRATA,
+    *errata_mixtures.ERRATA,
+    *errata_soft.ERRATA,
 )

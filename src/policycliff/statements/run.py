@@ -99,7 +99,7 @@ def select(only: Sequence[str] | None) -> tuple[Statement, ...]:
 
 
 def _plain(name: str) -> str:
-    """What tells a statement from the others, however its kind is spelled: "2.4", "c.1", "result 8".
+    """What tells a statement from the others, however the paper's kinds are spelled: "2.4", "c.1", "result 8".
 
     >>> _plain("Prop 2.4"), _plain("proposition 2.4"), _plain("Lemma C.1"), _plain("Result 8")
     ('2.4', '2.4', 'c.1', 'result 8')
@@ -108,7 +108,8 @@ def _plain(name: str) -> str:
     found = re.search(r"(?<![a-z])(?:[a-z]\.)?\d+(?:\.\d+)?", text)
     if found is None:
         return re.sub(r"[^a-z]", "", text)
-    return f"result {found.group()}" if "result" in text else found.group()
+    own = next((kind for kind in ("result", "erratum") if kind in text), "")
+    return f"{own} {found.group()}".strip()
 
 
 def _own_instance(mdp: MDP | None, rewards: Any, weights: Any, seed: int) -> Instance | None:
