@@ -21,12 +21,16 @@ NAMES = [
     "MetricGrid",
     "OptimalActions",
     "PerturbationPath",
+    "SoftPolicyBounds",
     "SoftPolicyFigure",
     "Solution",
     "StabilityRadius",
+    "TemperatureCalibration",
+    "ZeroTemperaturePolicy",
     "argmax_drift",
     "audit",
     "bump",
+    "calibrate_temperature",
     "cliff_perturbation",
     "component_perturbation",
     "degeneracy_price",
@@ -39,6 +43,7 @@ NAMES = [
     "optimal_actions",
     "perturbation_path",
     "soft_policy",
+    "soft_policy_bounds",
     "soft_policy_figure",
     "solve",
     "stability_radius",
@@ -46,6 +51,7 @@ NAMES = [
     "token_tree",
     "total_variation",
     "uniform_policy",
+    "zero_temperature_policy",
 ]
 
 

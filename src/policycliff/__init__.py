@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from policycliff.actions.optimal import OptimalActions, optimal_actions
+    from policycliff.cliffs.calibration import TemperatureCalibration, calibrate_temperature
     from policycliff.cliffs.components import ComponentPerturbation, component_perturbation
     from policycliff.cliffs.construction import CliffPerturbation, cliff_perturbation
     from policycliff.cliffs.degeneracy import DegeneracyPrice, degeneracy_price
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from policycliff.cliffs.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
     from policycliff.cliffs.path import PerturbationPath, perturbation_path
     from policycliff.cliffs.radius import StabilityRadius, stability_radius
+    from policycliff.cliffs.soft_bounds import SoftPolicyBounds, soft_policy_bounds
     from policycliff.mdp.metric import MetricGrid
     from policycliff.mdp.model import MDP
     from policycliff.mdp.tree import token_tree
     from policycliff.policies.continuous import SoftPolicyFigure, soft_policy_figure
     from policycliff.policies.distances import excess, hausdorff_distance, total_variation
     from policycliff.policies.selection import greedy_policy, soft_policy, uniform_policy
+    from policycliff.policies.zero_temperature import ZeroTemperaturePolicy, zero_temperature_policy
     from policycliff.rewards.bump import bump
     from policycliff.rewards.effective import effective_reward
     from policycliff.rewards.inverse import inverse_bellman
@@ -47,12 +50,16 @@ _MODULES = {
     "MetricGrid": "policycliff.mdp.metric",
     "OptimalActions": "policycliff.actions.optimal",
     "PerturbationPath": "policycliff.cliffs.path",
+    "SoftPolicyBounds": "policycliff.cliffs.soft_bounds",
     "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
     "StabilityRadius": "policycliff.cliffs.radius",
+    "TemperatureCalibration": "policycliff.cliffs.calibration",
+    "ZeroTemperaturePolicy": "policycliff.policies.zero_temperature",
     "argmax_drift": "policycliff.cliffs.hemicontinuity",
     "audit": "policycliff.rollouts.audit",
     "bump": "policycliff.rewards.bump",
+    "calibrate_temperature": "policycliff.cliffs.calibration",
     "cliff_perturbation": "policycliff.cliffs.construction",
     "component_perturbation": "policycliff.cliffs.components",
     "degeneracy_price": "policycliff.cliffs.degeneracy",
@@ -65,6 +72,7 @@ _MODULES = {
     "optimal_actions": "policycliff.actions.optimal",
     "perturbation_path": "policycliff.cliffs.path",
     "soft_policy": "policycliff.policies.selection",
+    "soft_policy_bounds": "policycliff.cliffs.soft_bounds",
     "soft_policy_figure": "policycliff.policies.continuous",
     "solve": "policycliff.values.solve",
     "stability_radius": "policycliff.cliffs.radius",
@@ -72,6 +80,7 @@ _MODULES = {
     "token_tree": "policycliff.mdp.tree",
     "total_variation": "policycliff.policies.distances",
     "uniform_policy": "policycliff.policies.selection",
+    "zero_temperature_policy": "policycliff.policies.zero_temperature",
 }
 
 __all__ = [
@@ -87,12 +96,16 @@ __all__ = [
     "MetricGrid",
     "OptimalActions",
     "PerturbationPath",
+    "SoftPolicyBounds",
     "SoftPolicyFigure",
     "Solution",
     "StabilityRadius",
+    "TemperatureCalibration",
+    "ZeroTemperaturePolicy",
     "argmax_drift",
     "audit",
     "bump",
+    "calibrate_temperature",
     "cliff_perturbation",
     "component_perturbation",
     "degeneracy_price",
@@ -105,6 +118,7 @@ __all__ = [
     "optimal_actions",
     "perturbation_path",
     "soft_policy",
+    "soft_policy_bounds",
     "soft_policy_figure",
     "solve",
     "stability_radius",
@@ -112,6 +126,7 @@ __all__ = [
     "token_tree",
     "total_variation",
     "uniform_policy",
+    "zero_temperature_policy",
 ]
 
 
