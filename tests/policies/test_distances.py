@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, directed_hausdorff
 
-from policycliff import greedy_policy, hausdorff_distance, solve, total_variation, uniform_policy
+from policycliff import MetricGrid, excess, greedy_policy, hausdorff_distance, solve, total_variation, uniform_policy
 from policycliff.errors import InvalidInputError
 from policycliff.policies.distances import state_shifts
 
@@ -73,3 +73,24 @@ def test_hausdorff_against_scipy(first, second):
 def test_bad_sets_are_refused(arguments, metric, message):
     with pytest.raises(InvalidInputError, match=message):
         hausdorff_distance(*arguments, metric=metric)
+
+
+def test_excess_is_one_sided_and_makes_the_hausdorff_distance():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        first, second = rng.normal(size=(int(rng.integers(1, 5)), 2)), rng.normal(size=(int(rng.integers(1, 5)), 2))
+        expected = max(min(np.linalg.norm(a - b) for b in second) for a in first)
+        assert excess(first, second) == pytest.approx(expected)
+        assert hausdorff_distance(first, second) == max(excess(first, second), excess(second, first))
+        assert excess(first, np.vstack([first, second])) == 0.0
+
+
+def test_a_metric_grid_may_stand_for_its_table():
+    grid = MetricGrid.line(-5.0, 5.0, 11)
+    assert excess([0, 5, 10], [10], metric=grid) == 10.0
+    assert excess([10], [0, 5, 10], metric=grid) == 0.0
+    assert hausdorff_distance([0, 5], [10], metric=grid) == hausdorff_distance([0, 5], [10], metric=grid.matrix())
+    with pytest.raises(InvalidInputError, match="0 to 10"):
+        excess([11], [0], metric=grid)
+    with pytest.raises(InvalidInputError, match="non-empty"):
+        excess([], [0.0])

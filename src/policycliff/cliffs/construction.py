@@ -12,6 +12,8 @@ Let a2 be one of several optimal actions at s0. Three constructions make it the 
 With the default (discrete) metrics the bump is the indicator of (s0, a2). Then "paper" and "sharp" change nothing but
 Q(s0, a2): no other state's optimal actions change, because the rewards of s0's predecessors pay back what s0 gained.
 "pair" moves no other reward, but V*(s0) rises, and ties between ways to s0 and ways around it break as well.
+(Floats round what the predecessors pay back, which can break a tie elsewhere by the last digit; `states_changed` then
+lists it. Short binary fractions, such as a height of 2^-10, avoid that.)
 
 The bump need not be 0 at the other optimal actions: below 1 is enough, and then Q(s0, a2) wins by e' (1 - phi).
 

@@ -34,8 +34,8 @@ def bump(
         action_metric: distances of action indices; by default all are 1 apart.
 
     Returns:
-        (pairs,) values in [0, 1], read-only: 1 at the centre alone. With the default metrics and a width of at most 1
-        it is the indicator of the centre.
+        (pairs,) values in [0, 1], read-only: 1 at the centre and, up to rounding, nowhere else. With the default
+        metrics and a width of at most 1 it is the indicator of the centre.
 
     Raises:
         InvalidInputError: no such pair, a width that is not positive, or a metric over too few points.
@@ -53,7 +53,8 @@ def bump(
     states, actions = metrics_of(mdp, state_metric, action_metric)
     across = states.distances_from(state)[mdp.pair_states]
     along = actions.distances_from(action)[mdp.actions]
-    return frozen(np.maximum(0.0, 1.0 - np.maximum(across, along) / width))
+    with np.errstate(over="ignore"):
+        return frozen(np.maximum(0.0, 1.0 - np.maximum(across, along) / width))
 
 
 def metrics_of(
