@@ -25,6 +25,7 @@ NAMES = [
     "SoftPolicyFigure",
     "Solution",
     "StabilityRadius",
+    "WeightRadius",
     "TemperatureCalibration",
     "ZeroTemperaturePolicy",
     "argmax_drift",

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from policycliff.cliffs.hemicontinuity import ArgmaxDrift, argmax_drift
     from policycliff.cliffs.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
     from policycliff.cliffs.path import PerturbationPath, perturbation_path
-    from policycliff.cliffs.radius import StabilityRadius, stability_radius
-    from policycliff.cliffs.soft_bounds import SoftPolicyBounds, soft_policy_bounds
+    from policycliff.cliffs.radius import stability_radius
+    from policycliff.cliffs.radius_result import StabilityRadius
+    from policycliff.cliffs.soft_bounds import soft_policy_bounds
+    from policycliff.cliffs.soft_result import SoftPolicyBounds
+    from policycliff.cliffs.weight_radius import WeightRadius
     from policycliff.mdp.metric import MetricGrid
     from policycliff.mdp.model import MDP
     from policycliff.mdp.tree import token_tree
@@ -50,10 +53,11 @@ _MODULES = {
     "MetricGrid": "policycliff.mdp.metric",
     "OptimalActions": "policycliff.actions.optimal",
     "PerturbationPath": "policycliff.cliffs.path",
-    "SoftPolicyBounds": "policycliff.cliffs.soft_bounds",
+    "SoftPolicyBounds": "policycliff.cliffs.soft_result",
     "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
-    "StabilityRadius": "policycliff.cliffs.radius",
+    "StabilityRadius": "policycliff.cliffs.radius_result",
+    "WeightRadius": "policycliff.cliffs.weight_radius",
     "TemperatureCalibration": "policycliff.cliffs.calibration",
     "ZeroTemperaturePolicy": "policycliff.policies.zero_temperature",
     "argmax_drift": "policycliff.cliffs.hemicontinuity",
@@ -101,6 +105,7 @@ __all__ = [
     "Solution",
     "StabilityRadius",
     "TemperatureCalibration",
+    "WeightRadius",
     "ZeroTemperaturePolicy",
     "argmax_drift",
     "audit",
