@@ -84,10 +84,6 @@ def _status(second: OptimalActions) -> str:
 
 def _exact_bonus(mdp: MDP, bonus: np.ndarray) -> InfinitesimalBonus:
     """In fractions: the optimum, then the best for the bonus among its policies."""
-    exact, change = make_exact(mdp), rationals(bonus)
-    best, before = optimum_at(exact, (rationals(mdp.rewards), change), rational(0.0))
-    best = right_limit(exact, change, best, before)
-    values = exact.values(best, [change])[0]
-    q = exact.q_values(values, change)
-    ties = np.array([q[pair] == values[state] for pair, state in enumerate(mdp.pair_states.tolist())])
-    return InfinitesimalBonus(before=before, after=frozen(before & ties), status=EXACT)
+    exact, rewards = make_exact(mdp), (rationals(mdp.rewards), rationals(bonus))
+    lines, before = optimum_at(exact, rewards, rational(0.0))
+    return InfinitesimalBonus(before, right_limit(exact, rewards, lines, before).inside(), EXACT)

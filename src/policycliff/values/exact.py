@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz
 from jaxtyping import Int64
 
 from policycliff.mdp.messages import fail
@@ -47,7 +47,16 @@ class ExactMDP:
 
     def q_values(self, values: Rationals, rewards: Rationals) -> Rationals:
         """R + gamma P V over pairs."""
-        return [self.back_up(pair, values, rewards) for pair in range(self.mdp.n_pairs)]
+        if self.mdp.order is not None:
+            return [self.back_up(pair, values, rewards) for pair in range(self.mdp.n_pairs)]
+        # Values of one linear system share a long denominator: taken out, sums need one reduction instead of many.
+        common = fmpz(1)
+        for value in values:
+            common = common.lcm(value.q)
+        scaled = [fmpq(value.p * (common // value.q)) for value in values]
+        zeros = [fmpq(0)] * self.mdp.n_pairs
+        sums = [self.back_up(pair, scaled, zeros) for pair in range(self.mdp.n_pairs)]
+        return [reward + total / common for reward, total in zip(rewards, sums, strict=True)]
 
     def back_up(self, pair: int, values: Rationals, rewards: Rationals) -> fmpq:
         """R + gamma P V of one pair."""

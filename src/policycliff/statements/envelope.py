@@ -1,0 +1,75 @@
+"""Lines of rewards by enumeration: every deterministic policy is a line in t, the optimum is their upper envelope."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from policycliff.mdp.model import MDP
+from policycliff.statements.measure import Pairs, can_enumerate, n_policies, policies, policy_values
+
+LIMIT = 600
+# Kinks closer than this share of the line's length are one.
+NEAR = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Values (policies, states) of all deterministic policies under the reward and under the direction."""
+
+    levels: Float64[np.ndarray, "policies states"]
+    slopes: Float64[np.ndarray, "policies states"]
+
+    def kinks(self, t_min: float, t_max: float) -> list[float]:
+        """Where the optimum of some state changes its slope, inside the line; near ones are one."""
+        found = [t for state in range(self.levels.shape[1]) for t in self._walk(state, t_min, t_max)]
+        return inner(found, t_min, t_max)
+
+    def mixed(self, start: Float64[np.ndarray, " states"]) -> "Envelope":
+        """The returns from a start distribution, as a single state."""
+        return Envelope((self.levels @ start)[:, None], (self.slopes @ start)[:, None])
+
+    def _walk(self, state: int, t_min: float, t_max: float) -> list[float]:
+        """Kinks of one state's upper envelope, from the left."""
+        level, slope = self.levels[:, state], self.slopes[:, state]
+        scale = 1e-12 * (1.0 + float(np.abs(slope).max()))
+        result: list[float] = []
+        value = level + t_min * slope
+        here = _steepest(value, slope)
+        while True:
+            steeper = np.flatnonzero(slope > slope[here] + scale)
+            if steeper.size == 0:
+                return result
+            crossing = (level[here] - level[steeper]) / (slope[steeper] - slope[here])
+            t = max(float(crossing.min()), t_min)
+            if t > t_max:
+                return result
+            result.append(t)
+            here = int(steeper[_steepest(-np.maximum(crossing, t_min), slope[steeper])])
+
+
+def _steepest(value: np.ndarray, slope: np.ndarray) -> int:
+    """The entry of largest value, and of largest slope among those that are as large up to rounding."""
+    close = np.flatnonzero(value >= value.max() - 1e-12 * (1.0 + abs(float(value.max()))))
+    return int(close[np.argmax(slope[close])])
+
+
+def make_envelope(mdp: MDP, direction: Pairs) -> Envelope | None:
+    """All policies as lines; None where there are too many."""
+    if not can_enumerate(mdp) or n_policies(mdp) > LIMIT + 0.5:
+        return None
+    choices = list(policies(mdp))
+    return Envelope(
+        np.array([policy_values(mdp, choice) for choice in choices]),
+        np.array([policy_values(mdp, choice, direction) for choice in choices]),
+    )
+
+
+def inner(points: list[float], t_min: float, t_max: float) -> list[float]:
+    """The points inside the line in order; of those that rounding cannot tell apart the first, none at the ends."""
+    result: list[float] = []
+    width = NEAR * (t_max - t_min)
+    for t in sorted(points):
+        if t_min + width < t < t_max - width and (not result or t - result[-1] > width):
+            result.append(t)
+    return result
