@@ -89,7 +89,7 @@ class TheoremReport:
     def to_dict(self) -> dict[str, Any]:
         """As JSON types, with versions and settings."""
         return {
-            "kind": "theorems",
+            "schema_version": 1,
             "settings": {"seed": self.seed, "instances": self.instances},
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
             "mdp": None if self.own is None else self.own.to_dict(),
