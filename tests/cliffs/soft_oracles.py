@@ -12,18 +12,16 @@ def soft_optimum(mdp, temperature, *, rewards=None, base=None):
     kernel = dense(mdp)
     reward = mdp.rewards if rewards is None else rewards
     weights = np.ones(mdp.n_pairs) if base is None else np.asarray(base, dtype=float)
-    spans = [slice(a, b) for a, b in zip(mdp.offsets[:-1], mdp.offsets[1:], strict=True)]
-    v, policy = np.zeros(mdp.n_states), np.zeros(mdp.n_pairs)
+    starts, owners = mdp.offsets[:-1], mdp.pair_states
+    v = np.zeros(mdp.n_states)
     for _ in range(200_000):
         q = reward + mdp.gamma * kernel @ v
-        new = np.zeros(mdp.n_states)
-        for state, span in enumerate(spans):
-            top = q[span][weights[span] > 0].max()
-            terms = weights[span] * np.exp(np.minimum((q[span] - top) / temperature, 0.0))
-            new[state] = 0.0 if mdp.terminal[state] else top + temperature * np.log(terms.sum())
-            policy[span] = terms / terms.sum()
-        if np.abs(new - v).max() < 1e-14 * (1 + np.abs(new).max()):
-            return policy
+        top = np.maximum.reduceat(np.where(weights > 0, q, -np.inf), starts)
+        terms = weights * np.exp(np.minimum((q - top[owners]) / temperature, 0.0))
+        sums = np.add.reduceat(terms, starts)
+        new = np.where(mdp.terminal, 0.0, top + temperature * np.log(sums))
+        if np.abs(new - v).max() < 1e-13 * (1 + np.abs(new).max()):
+            return terms / sums[owners]
         v = new
     raise AssertionError("value iteration did not converge")
 

@@ -99,6 +99,20 @@ class SoftMap:
         result[first:last] += weights
         return np.asarray(result / self.temperature)
 
+    def lift(self, state: int) -> Float64[np.ndarray, " pairs"]:
+        """(pairs,) derivative of Q of the second likeliest action of a state minus Q of the likeliest one.
+
+        Unlike the gradient of a probability it does not vanish where the policy is cold.
+        """
+        first, last = int(self.mdp.offsets[state]), int(self.mdp.offsets[state + 1])
+        second, top = (first + np.argsort(self.policy[first:last], kind="stable")[-2:]).tolist()
+        kernel = self.mdp.transitions
+        row, _ = self.left_solve((kernel[[second]] - kernel[[top]]).toarray()[0])
+        result = self.mdp.gamma * row[self.mdp.pair_states] * self.policy
+        result[second] += 1.0
+        result[top] -= 1.0
+        return np.asarray(result)
+
     def left_solve(self, row: Float64[np.ndarray, " states"]) -> tuple[Float64[np.ndarray, " states"], float]:
         """The row times M, and the L1 norm of what is left over."""
         chain, z = self.chain, row.copy()

@@ -94,7 +94,7 @@ def bounds_of(
     solution: Solution,
     *,
     epsilon: float,
-    states: Int64[np.ndarray, " states"],
+    states: Int64[np.ndarray, " chosen"],
     starts: int,
     seed: int,
 ) -> SoftPolicyBounds:
@@ -150,7 +150,7 @@ def visit_weights(mdp: MDP, solution: Solution) -> Float64[np.ndarray, " states"
     return visits / total if total > 0.0 else visits
 
 
-def default_states(problem: SoftProblem, solution: Solution) -> Int64[np.ndarray, " states"]:
+def default_states(problem: SoftProblem, solution: Solution) -> Int64[np.ndarray, " chosen"]:
     """All states, or the 32 that the soft policy visits most from the initial (else a uniform) distribution."""
     mdp = problem.mdp
     if affordable(mdp):
@@ -190,7 +190,7 @@ def _certified(
 def _means(
     columns: dict[str, Float64[np.ndarray, " states"]],
     weights: Float64[np.ndarray, " states"],
-    states: Int64[np.ndarray, " states"],
+    states: Int64[np.ndarray, " chosen"],
     measured: float,
 ) -> dict[str, float]:
     """Occupancy-weighted means of the columns over the states."""
@@ -200,7 +200,7 @@ def _means(
     return {**means, "measured": measured}
 
 
-def _check_states(states: Any, mdp: MDP) -> Int64[np.ndarray, " states"] | None:
+def _check_states(states: Any, mdp: MDP) -> Int64[np.ndarray, " chosen"] | None:
     """The states to look at, as indices; None for the default."""
     if states is None:
         return None

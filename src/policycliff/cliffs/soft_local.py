@@ -14,8 +14,11 @@ from policycliff.cliffs.partition import largest_subset
 from policycliff.cliffs.soft_problem import SoftProblem
 from policycliff.cliffs.soft_search import Witnesses
 
+PAIRWISE_LIMIT = 2e7
+"""Entries of all differences of rows up to which the largest span is computed and not bounded."""
 
-def rows_of(soft_map: SoftMap, states: Int64[np.ndarray, " states"]) -> list[StateRows]:
+
+def rows_of(soft_map: SoftMap, states: Int64[np.ndarray, " chosen"]) -> list[StateRows]:
     """The derivative at those of the states that have a choice."""
     sizes = np.diff(soft_map.mdp.offsets)
     return [soft_map.rows(state) for state in states.tolist() if sizes[state] > 1]
@@ -46,6 +49,9 @@ def _covariance_bound(
     policy: Float64[np.ndarray, " actions"], weighted: Float64[np.ndarray, "actions columns"]
 ) -> float:
     """An upper end: the largest p (1 - p) of a set times the largest span of dQ, where subsets are too many."""
-    spread = 2.0 * float(np.abs(weighted).sum(axis=1).max(initial=0.0))
     top = max(float(policy.max(initial=0.0)), 0.5)
+    if len(weighted) * weighted.size <= PAIRWISE_LIMIT:
+        spread = max(float(np.abs(weighted - row).sum(axis=1).max()) for row in weighted)
+    else:
+        spread = 2.0 * float(np.abs(weighted).sum(axis=1).max())
     return top * (1.0 - top) * spread

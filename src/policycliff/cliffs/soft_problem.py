@@ -66,7 +66,7 @@ class SoftProblem:
     @cached_property
     def horizon(self) -> Float64[np.ndarray, " kept"]:
         """(kept,) H(s, a): the most that Q(s, a) moves when rewards move by one half-width."""
-        return reward_horizon(self.mdp, self.half_widths)
+        return reward_horizon(self.mdp, self.half_widths) if self.half_widths.any() else self.half_widths
 
     @cached_property
     def choices(self) -> Float64[np.ndarray, " states"]:

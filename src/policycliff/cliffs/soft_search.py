@@ -2,9 +2,9 @@
 
 The shift at a state is pi_{R + D}(B) - pi_R(B) for the set B of actions that gain. Given B and D, the gradient of
 pi_{R + D}(B) in D is one solve; the vertex of the ball with its signs is tried next, and so on while the shift grows. A
-climb starts from the worst direction to first order (the Jacobian's subset) and from random vertices. Every shift that
-is reported belongs to a perturbation in the ball and a solve of the perturbed MDP, less the solver's error: the true
-worst case is at least that, and how much more is not known.
+climb starts from the worst direction to first order (the Jacobian's subset), from the one that lifts the second action
+and from random vertices. Every shift that is reported belongs to a perturbation in the ball and a solve of the
+perturbed MDP, less the solver's error: the true worst case is at least that, and how much more is not known.
 
 Cost: a few solves a climb.
 """
@@ -78,8 +78,8 @@ def worst_case(
     if epsilon > 0.0 and ranked:
         here, rng = soft_map_of(problem, solution), np.random.default_rng(seed)
         for state in ranked:
-            witness = here.gradient(state, witnesses[state][1])
-            trials += climb(problem, solution, state=state, direction=witness, epsilon=epsilon)
+            for direction in (here.gradient(state, witnesses[state][1]), here.lift(state)):
+                trials += climb(problem, solution, state=state, direction=direction, epsilon=epsilon)
         for count in range((starts + 1) // 2):
             vertex = rng.choice([-1.0, 1.0], problem.mdp.n_pairs)
             state = ranked[count % len(ranked)]
