@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from policycliff.cliffs.components import ComponentPerturbation, component_perturbation
     from policycliff.cliffs.construction import CliffPerturbation, cliff_perturbation
     from policycliff.cliffs.degeneracy import DegeneracyPrice, degeneracy_price
+    from policycliff.cliffs.flip_probability import FlipProbability, flip_probability
     from policycliff.cliffs.hemicontinuity import ArgmaxDrift, argmax_drift
     from policycliff.cliffs.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
     from policycliff.cliffs.path import PerturbationPath, perturbation_path
@@ -49,6 +50,7 @@ _MODULES = {
     "ComponentPerturbation": "policycliff.cliffs.components",
     "DegeneracyPrice": "policycliff.cliffs.degeneracy",
     "Entropy": "policycliff.values.regularizers",
+    "FlipProbability": "policycliff.cliffs.flip_probability",
     "IncompleteRewardCertificate": "policycliff.cliffs.incomplete",
     "MetricGrid": "policycliff.mdp.metric",
     "OptimalActions": "policycliff.actions.optimal",
@@ -69,6 +71,7 @@ _MODULES = {
     "degeneracy_price": "policycliff.cliffs.degeneracy",
     "effective_reward": "policycliff.rewards.effective",
     "excess": "policycliff.policies.distances",
+    "flip_probability": "policycliff.cliffs.flip_probability",
     "greedy_policy": "policycliff.policies.selection",
     "hausdorff_distance": "policycliff.policies.distances",
     "incomplete_reward_certificate": "policycliff.cliffs.incomplete",
@@ -96,6 +99,7 @@ __all__ = [
     "ComponentPerturbation",
     "DegeneracyPrice",
     "Entropy",
+    "FlipProbability",
     "IncompleteRewardCertificate",
     "MetricGrid",
     "OptimalActions",
@@ -116,6 +120,7 @@ __all__ = [
     "degeneracy_price",
     "effective_reward",
     "excess",
+    "flip_probability",
     "greedy_policy",
     "hausdorff_distance",
     "incomplete_reward_certificate",

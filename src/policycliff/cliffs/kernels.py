@@ -115,3 +115,41 @@ def tree_alternatives(
                     if ratio < least:
                         least, leaving, final = ratio, pair, last
     return least, leaving, final
+
+
+@compiled
+def _same_row(first: int, second: int, indptr: Integers, successors: Indices, probabilities: Floats) -> bool:
+    """Whether two kernel rows are stored alike."""
+    start, other = indptr[first], indptr[second]
+    length = indptr[first + 1] - start
+    if indptr[second + 1] - other != length:
+        return False
+    for k in range(length):
+        if successors[start + k] != successors[other + k] or probabilities[start + k] != probabilities[other + k]:
+            return False
+    return True
+
+
+@compiled
+def continue_alike(
+    offsets: Integers, indptr: Integers, successors: Indices, probabilities: Floats, gamma: float, best: Integers
+) -> Flags:
+    """(pairs,) whether a pair is followed by exactly what follows the best pair of its state."""
+    alike = np.zeros(indptr.size - 1, np.bool_)
+    for state in range(best.size):
+        for pair in range(offsets[state], offsets[state + 1]):
+            alike[pair] = gamma == 0.0 or _same_row(pair, best[state], indptr, successors, probabilities)
+    return alike
+
+
+@compiled
+def right_solve_acyclic(
+    order: Integers, indptr: Integers, successors: Indices, probabilities: Floats, gamma: float, x: Floats
+) -> None:
+    """Replace the columns of x (states, columns) by (I - gamma P)^-1 x where `order` lists successors first."""
+    for i in range(order.size):
+        state = order[i]
+        for k in range(indptr[state], indptr[state + 1]):
+            weight = gamma * probabilities[k]
+            for column in range(x.shape[1]):
+                x[state, column] += weight * x[successors[k], column]

@@ -13,6 +13,7 @@ from policycliff.cliffs.kernels import is_tree, tree_alternatives
 from policycliff.cliffs.search import Found, Search
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.values.operator import UNIT_ROUNDOFF
 
 
 def tree_radius(search: Search) -> Found | None:
@@ -22,18 +23,18 @@ def tree_radius(search: Search) -> Found | None:
         return None
     if not is_tree(mdp.indptr, mdp.successors, mdp.probabilities, mdp.offsets, mdp.terminal, mdp.initial):
         return None
-    width = 2.0 * search.error
-    surely = np.where(search.tied | search.unresolved, 0.0, np.maximum(search.gaps - width, 0.0))
-    possibly = np.where(search.tied, 0.0, search.gaps + width)
-    possibly[search.best] = 0.0
-    low, *_ = _alternatives(search, surely)
-    high, *_ = _alternatives(search, possibly)
-    radius, leaving, final = _alternatives(search, search.gaps)
+    gaps = search.gaps
+    low = _alternatives(search, gaps.low)[0]
+    high = _alternatives(search, np.where(gaps.rivals, gaps.high, 0.0))[0]
+    radius, leaving, final = _alternatives(search, gaps.gaps)
     if np.isinf(radius):
         return Found(radius, (radius, radius), -1, np.zeros(mdp.n_pairs), "exact", 0)
     status = "tied" if high == 0.0 else "unresolved" if low == 0.0 else "exact"
     reported = radius if status == "exact" else 0.0
-    return Found(reported, (low, high), leaving, _witness(search, leaving, final, reported), status, 0)
+    # A ratio of sums and powers of non-negative numbers, with at most two roundings a step.
+    rounding = 4.0 * (mdp.n_states + 4.0) * UNIT_ROUNDOFF
+    bracket = (low * (1.0 - rounding), high * (1.0 + rounding))
+    return Found(reported, bracket, leaving, _witness(search, leaving, final, reported), status, 0)
 
 
 def _alternatives(search: Search, gaps: Float64[np.ndarray, " pairs"]) -> tuple[float, int, int]:
@@ -45,10 +46,10 @@ def _alternatives(search: Search, gaps: Float64[np.ndarray, " pairs"]) -> tuple[
         mdp.indptr,
         mdp.successors,
         mdp.gamma,
-        frozen(search.best),
+        search.gaps.best,
         frozen(gaps),
-        frozen(search.half_widths),
-        1.0 if search.norm == "inf" else 2.0,
+        search.half_widths,
+        1.0 if search.changes.norm == "inf" else 2.0,
         np.flatnonzero((initial > 0.0) & ~mdp.terminal),
     )
     return float(ratio), int(leaving), int(final)
@@ -61,7 +62,7 @@ def _witness(search: Search, leaving: int, final: int, radius: float) -> Float64
     for sign, path in ((1.0, _way_down(mdp, leaving, final)), (-1.0, _followed(search, int(owners[leaving])))):
         change[path] = sign * mdp.gamma ** np.arange(len(path))
     weighted = search.half_widths * change
-    if search.norm == "inf":
+    if search.changes.norm == "inf":
         return np.asarray(radius * search.half_widths * np.sign(weighted))
     return np.asarray(radius * search.half_widths * weighted / np.sqrt((weighted**2).sum()))
 
@@ -81,6 +82,6 @@ def _followed(search: Search, state: int) -> list[int]:
     """The pairs of the optimal policy from a state on."""
     mdp, way = search.mdp, list[int]()
     while not mdp.terminal[state]:
-        way.append(int(search.best[state]))
+        way.append(int(search.gaps.best[state]))
         state = int(mdp.successors[mdp.indptr[way[-1]]])
     return way
