@@ -36,7 +36,16 @@ def check_exact_path(mdp, direction, t_min, t_max):
             assert item.total_variation == pytest.approx(1.0)
             assert item.switched.size >= 1
             assert set(item.switched) <= set(item.states)
+            check_that_the_return_bends_where_the_path_changes(path, item)
     return path
+
+
+def check_that_the_return_bends_where_the_path_changes(path, item):
+    """The mean jump is 0 exactly where the slope of the return stays."""
+    if item.value is not None:
+        left = next(cell for cell in path.intervals if cell.end == item.t)
+        right = next(cell for cell in path.intervals if cell.start == item.t)
+        assert (item.mean_total_variation > 1e-12) == (right.slope - left.slope > 1e-12)
 
 
 @given(recipes(gammas=(0.0, 0.5, 0.9)), st.booleans(), st.integers(0, 10**6))

@@ -15,7 +15,8 @@ each breakpoint a proven bracket; what it cannot separate is one breakpoint with
 Assumptions. Rewards of terminal states do not move. Cost: a few solves a breakpoint. There can be superpolynomially
 many breakpoints: `max_breakpoints` caps them, and then the status is "truncated".
 
-Sources: Gass and Saaty (1955), parametric linear programming; Murty (1980) for the number of breakpoints.
+Sources: Gass and Saaty (1955), parametric linear programming; Carstensen (1983), Mulmuley and Shah (2001) for the
+number of breakpoints, n^(log n) in order already for shortest paths, which are deterministic MDPs at gamma = 1.
 """
 
 from bisect import bisect_left
