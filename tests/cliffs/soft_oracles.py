@@ -3,7 +3,6 @@
 from itertools import product
 
 import numpy as np
-
 from core_oracles import dense
 
 

@@ -47,7 +47,8 @@ def test_gradients_on_a_tree_at_gamma_1():
 @settings(max_examples=40)
 def test_the_local_modulus_is_the_largest_of_all_vertices(recipe, unequal):
     mdp = random_mdp(**recipe)
-    widths = np.random.default_rng(recipe["seed"]).integers(0, 3, mdp.n_pairs) / 2.0 if unequal else np.ones(mdp.n_pairs)
+    rng = np.random.default_rng(recipe["seed"])
+    widths = rng.integers(0, 3, mdp.n_pairs) / 2.0 if unequal else np.ones(mdp.n_pairs)
     bounds = soft_policy_bounds(mdp, 0.0, 0.5, half_widths=widths, starts=0)
     whole = jacobian_of(mdp, 0.5) * ~mdp.terminal[mdp.pair_states]
     for state in range(mdp.n_states):
