@@ -22,8 +22,8 @@ def paths(mdp):
         if mdp.terminal[state]:
             found.append((int(root), way))
             continue
-        for pair in range(mdp.offsets[state], mdp.offsets[state + 1]):
-            stack.append((root, int(mdp.successors[mdp.indptr[pair]]), [*way, pair]))
+        here = range(mdp.offsets[state], mdp.offsets[state + 1])
+        stack.extend((root, int(mdp.successors[mdp.indptr[pair]]), [*way, pair]) for pair in here)
     return found
 
 

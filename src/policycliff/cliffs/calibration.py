@@ -10,7 +10,7 @@ The question: rewards may be off by epsilon; by at most tau should the policy mo
 All four are theorems. `local` (epsilon times the derivative) and `measured` (the worst case that a search found) say
 from where on those numbers stay below tau: heuristics, no guarantee. Stability need not be monotone in the temperature:
 a cold policy with a clear optimum hardly moves. So the last three are searched downwards from `mixing`, on a grid with
-ratio 2^(1/4) that is refined where the first temperature fails; what is claimed about `certified` is claimed at it.
+ratio 2^(1/2) that is refined where the first temperature fails; what is claimed about `certified` is claimed at it.
 
 Cost: one evaluation of the bounds for each temperature that is tried, up to some tens of them.
 """
@@ -28,9 +28,9 @@ from policycliff.cliffs.soft_result import SoftPolicyBounds
 from policycliff.mdp.messages import as_float_vector, fail
 from policycliff.mdp.model import MDP
 
-RATIO = 2.0**-0.25
-STEPS_DOWN = 40
-REFINEMENTS = 8
+RATIO = 2.0**-0.5
+STEPS_DOWN = 20
+REFINEMENTS = 7
 FRONTIER_POINTS = 9
 
 
@@ -109,7 +109,7 @@ def calibrate_temperature(
         mask: (pairs,) boolean: the pairs whose reward may change.
         half_widths: (pairs,) |D| <= epsilon * half_widths. Give this or `mask`.
         temperatures: temperatures of the frontier, positive; by default nine around the calibrated ones.
-        starts: climbs of the search at each temperature.
+        starts: climbs of the search at each temperature, at least 1.
         seed: of the search.
 
     Returns:
@@ -126,7 +126,7 @@ def calibrate_temperature(
         >>> round(result.universal, 4), round(result.certified, 4)
         (0.9992, 0.9992)
     """
-    radius, goal, climbs = check_epsilon(epsilon), _check_shift(total_variation), check_starts(starts)
+    radius, goal, climbs = check_epsilon(epsilon), _check_shift(total_variation), check_starts(starts, least=1)
     grid = None if temperatures is None else _check_temperatures(temperatures)
     problem = make_problem(mdp, reference_policy=reference_policy, mask=mask, half_widths=half_widths)
     sure = radius / np.arctanh(goal)

@@ -215,8 +215,8 @@ def _check_states(states: Any, mdp: MDP) -> Int64[np.ndarray, " chosen"] | None:
     return np.asarray(wanted, dtype=np.int64)
 
 
-def check_starts(starts: int) -> int:
-    """How many climbs, at least 0."""
-    if not starts >= 0:
-        raise fail(got=f"starts = {starts!r}", expected="a whole number of at least 0", remedy="Try 8.")
+def check_starts(starts: int, *, least: int = 0) -> int:
+    """How many climbs."""
+    if not starts >= least:
+        raise fail(got=f"starts = {starts!r}", expected=f"a whole number of at least {least}", remedy="Try 8.")
     return int(starts)
