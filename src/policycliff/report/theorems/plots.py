@@ -23,7 +23,7 @@ from policycliff.report.plots.layout import (
 from policycliff.report.text import plot_label, tick_label
 
 _SOFT = (SKY, GREEN, PURPLE)
-_BOUNDS = {"linear": RED, "sharp": ORANGE, "mixing": BLUE, "measured": GREEN}
+_BOUNDS = {"linear": RED, "sharp": ORANGE, "mixing": BLUE, "certified": PURPLE, "measured": GREEN}
 
 
 def line(
@@ -166,6 +166,7 @@ def bounds_plot(figure: Mapping[str, Any]) -> Plot:
         "linear": "Prop 4.7, linear",
         "sharp": "Result 4, tanh",
         "mixing": "Result 4, with mixing",
+        "certified": "certified, for this reward",
         "measured": "measured worst case",
     }
     traces = [
