@@ -15,9 +15,9 @@ it. pi is then the policy of the first optimal actions; with m equal, independen
 noise.
 
 Cost. One row of the resolvent for each pair whose p can matter: sqrt(d' Sigma d) is at most the values of pi with the
-standard deviations as rewards, which bounds p; rows are solved by descending bound, until what is left adds less than
-1e-12, until the sum is above 1 and the maximum is found, or until 5000 rows. What is left enters the union bound with
-its bounds. Monte Carlo: one linear solve a draw.
+standard deviations as rewards, which bounds p; rows are solved by descending bound until what is left adds less than
+1e-12, or until 5000 rows, or, where there are more pairs than that, until the sum is above 1 and the largest p found.
+What is left enters the union bound with its bounds. Monte Carlo: one linear solve a draw.
 """
 
 from dataclasses import dataclass
@@ -141,7 +141,8 @@ def flip_probability(
         exact: decide ties in rational arithmetic (up to 200 states; 20,000 where the MDP is acyclic).
 
     Returns:
-        A `FlipProbability`. Where it is resolved the bounds are proven up to the rounding of Phi; the estimate has its interval.
+        A `FlipProbability`. Where it is resolved the bounds are proven up to the rounding of Phi; the estimate
+        has its interval.
 
     Raises:
         InvalidInputError: an argument is wrong, or the matrix is no covariance.
@@ -191,7 +192,8 @@ def _pair_bounds(gaps: Gaps, noise: RewardNoise, resolvent: Resolvent) -> _Bound
     rest, solved, most, rows = float(high.sum()), 0.0, 0.0, 0
     owners, scale = gaps.mdp.pair_states, float(sizes.max(initial=0.0))
     for pair in order.tolist():
-        if rows >= ROW_LIMIT or rest <= NEGLIGIBLE_SUM or (solved >= 1.0 and high[pair] <= most):
+        settled = order.size > ROW_LIMIT and solved >= 1.0 and high[pair] <= most
+        if rows >= ROW_LIMIT or rest <= NEGLIGIBLE_SUM or settled:
             break
         rest -= high[pair]
         ends = _probability(gaps, noise, resolvent, pair=pair, state=int(owners[pair]), scale=scale)

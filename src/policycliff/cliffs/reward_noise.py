@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from jaxtyping import Float64
 
 from policycliff.cliffs.allowed_changes import check_widths
@@ -18,20 +17,18 @@ SYMMETRY = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RewardNoise:
-    """Noise with mean 0: deviations over pairs, and where rewards err together their covariance and a factor of it.
+    """Noise with mean 0: deviations over pairs, and where rewards err together a factor of their covariance.
 
-    `factor` has covariance = factor @ factor.T; both are None where the pairs err independently.
+    `factor @ factor.T` is the covariance; it is None where the pairs err independently.
     """
 
     deviations: Float64[np.ndarray, " pairs"]
-    covariance: Float64[np.ndarray, "pairs pairs"] | None
     factor: Float64[np.ndarray, "pairs rank"] | None
 
     def size(self, coefficients: Float64[np.ndarray, " pairs"]) -> float:
         """Standard deviation sqrt(d' Sigma d) of the noise of d . R."""
-        if self.covariance is None:
-            return float(np.linalg.norm(self.deviations * coefficients))
-        return float(np.sqrt(max(float(coefficients @ self.covariance @ coefficients), 0.0)))
+        moved = self.deviations * coefficients if self.factor is None else self.factor.T @ coefficients
+        return float(np.linalg.norm(moved))
 
     def draw(self, rng: np.random.Generator, count: int) -> Float64[np.ndarray, "pairs draws"]:
         """Independent draws, one a column."""
@@ -56,7 +53,7 @@ def make_noise(mdp: MDP, *, standard_deviation: Any, covariance: Any) -> RewardN
     if covariance is None:
         given = as_float_vector("standard_deviation", standard_deviation)
         whole = np.full(mdp.n_pairs, float(given)) if given.ndim == 0 else given
-        return RewardNoise(frozen(check_widths("standard_deviation", whole, mdp) * alive), None, None)
+        return RewardNoise(frozen(check_widths("standard_deviation", whole, mdp) * alive), None)
     matrix = _checked(covariance, mdp) * alive[:, None] * alive
     values, vectors = np.linalg.eigh(matrix)
     if values[0] < -SYMMETRY * max(values[-1], 0.0) or values[-1] < 0.0:
@@ -65,8 +62,10 @@ def make_noise(mdp: MDP, *, standard_deviation: Any, covariance: Any) -> RewardN
             expected="a positive semidefinite matrix",
             remedy="Estimate it from samples, or set negative eigenvalues to 0.",
         )
-    factor = vectors * np.sqrt(np.maximum(values, 0.0))
-    return RewardNoise(frozen(np.sqrt(np.maximum(np.diag(matrix), 0.0))), frozen(matrix), frozen(factor))
+    # Eigenvalues that are rounding would break ties which the noise leaves alone.
+    kept = values > values.size * 2.0**-50 * max(values[-1], 0.0)
+    factor = vectors[:, kept] * np.sqrt(values[kept])
+    return RewardNoise(frozen(np.sqrt(np.maximum(np.diag(matrix), 0.0))), frozen(factor))
 
 
 def _checked(covariance: Any, mdp: MDP) -> Float64[np.ndarray, "pairs pairs"]:
@@ -77,7 +76,7 @@ def _checked(covariance: Any, mdp: MDP) -> Float64[np.ndarray, "pairs pairs"]:
             expected=f"at most {COVARIANCE_LIMIT}",
             remedy="Pass standard_deviation=(pairs,) for independent errors.",
         )
-    dense = sp.csr_array(covariance).toarray() if sp.issparse(covariance) else covariance
+    dense = covariance.toarray() if hasattr(covariance, "toarray") else covariance
     matrix = as_float_vector("covariance", dense)
     check_shape("covariance", matrix, (mdp.n_pairs, mdp.n_pairs), meaning="one row and one column a pair")
     check_finite("covariance", matrix)
