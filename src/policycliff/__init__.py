@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from policycliff.actions.optimal import OptimalActions, optimal_actions
     from policycliff.cliffs.calibration import TemperatureCalibration, calibrate_temperature
     from policycliff.cliffs.components import ComponentPerturbation, component_perturbation
-    from policycliff.cliffs.construction import CliffPerturbation, cliff_perturbation
+    from policycliff.cliffs.construction import cliff_perturbation
     from policycliff.cliffs.degeneracy import DegeneracyPrice, degeneracy_price
     from policycliff.cliffs.flip_probability import FlipProbability, flip_probability
     from policycliff.cliffs.hemicontinuity import ArgmaxDrift, argmax_drift
     from policycliff.cliffs.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
     from policycliff.cliffs.path import PerturbationPath, perturbation_path
+    from policycliff.cliffs.perturbation import CliffPerturbation
     from policycliff.cliffs.radius import stability_radius
     from policycliff.cliffs.radius_result import StabilityRadius
     from policycliff.cliffs.soft_bounds import soft_policy_bounds
@@ -46,7 +47,7 @@ _MODULES = {
     "MDP": "policycliff.mdp.model",
     "ArgmaxDrift": "policycliff.cliffs.hemicontinuity",
     "Audit": "policycliff.rollouts.audit",
-    "CliffPerturbation": "policycliff.cliffs.construction",
+    "CliffPerturbation": "policycliff.cliffs.perturbation",
     "ComponentPerturbation": "policycliff.cliffs.components",
     "DegeneracyPrice": "policycliff.cliffs.degeneracy",
     "Entropy": "policycliff.values.regularizers",
@@ -59,8 +60,8 @@ _MODULES = {
     "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
     "StabilityRadius": "policycliff.cliffs.radius_result",
-    "WeightRadius": "policycliff.cliffs.weight_radius",
     "TemperatureCalibration": "policycliff.cliffs.calibration",
+    "WeightRadius": "policycliff.cliffs.weight_radius",
     "ZeroTemperaturePolicy": "policycliff.policies.zero_temperature",
     "argmax_drift": "policycliff.cliffs.hemicontinuity",
     "audit": "policycliff.rollouts.audit",

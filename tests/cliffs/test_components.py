@@ -29,7 +29,7 @@ def tied_tuple(seed, *, count=3, zero_at=None):
 
 
 @given(st.integers(0, 10**5), st.sampled_from([None, 0, 1, 2]), st.sampled_from([None, "paper", "sharp", "pair"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_all_components_or_one_decide_the_tie(seed, component, construction):
     mdp, parts, weights = tied_tuple(seed)
     before = mdp.with_rewards(effective_reward(parts, weights, mdp=mdp))
@@ -50,7 +50,7 @@ def test_all_components_or_one_decide_the_tie(seed, component, construction):
 
 
 @given(st.integers(0, 10**5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_one_component_needs_its_weight_at_the_tied_state_only(seed):
     """State 1 leads to the tie without weight on the component: the bump cannot be paid back there, 'pair' need not."""
     mdp, parts, weights = tied_tuple(seed, zero_at=1)

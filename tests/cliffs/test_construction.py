@@ -1,5 +1,6 @@
 """The constructions of Props 2.9, 2.10 and 3.2 against enumeration of all policies in fractions."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -52,7 +53,7 @@ def ties(mdp):
 
 
 @given(st.integers(0, 10**5), st.integers(0, 1), st.sampled_from(SIZES), st.sampled_from(METHODS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_tied_action_wins_under_any_small_change(seed, terminals, epsilon, method):
     mdp = tied_mdp(seed, terminals=terminals)
     assume(ties(mdp))
@@ -99,7 +100,7 @@ def test_rounding_of_the_rewards_can_break_a_tie_elsewhere_and_is_reported():
 
 
 @given(st.integers(0, 10**5), st.sampled_from(SIZES), st.floats(0.2, 8.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_wide_bumps_on_metric_sets(seed, epsilon, width):
     """Bumps that reach other states and other optimal actions: the norm holds, and a2 still wins alone."""
     mdp = tied_mdp(seed, terminals=1)
@@ -159,7 +160,7 @@ def test_one_reward_alone_decides_but_breaks_ties_on_the_way():
 
 
 @given(st.integers(0, 10**5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_gap_after_moving_one_reward_is_at_least_one_minus_gamma_of_it(seed):
     mdp = tied_mdp(seed)
     assume(ties(mdp))
@@ -194,7 +195,7 @@ def test_every_selection_jumps_and_uniform_is_the_least_bad(count):
 
 
 @given(recipes(gammas=(0.0, 0.5, 0.9), max_states=3), st.sampled_from([1e-1, 1e-7]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_ties_of_any_float_kernel_in_exact_arithmetic(recipe, epsilon):
     """A copied action ties exactly, whatever the numbers; other states are anything."""
     mdp = random_mdp(**{**recipe, "terminals": 0})
@@ -277,7 +278,7 @@ def test_results_print_and_convert():
     bandit = MDP.from_arrays(np.ones((1, 3, 1)), [[1.0, 1.0, 1.0]], 0.0, action_names=["a", "b", "c"])
     result = cliff_perturbation(bandit, 0, 1, 0.5)
     assert "certified: at state 0 the optimal actions [0, 1, 2] become [1]" in repr(result)
-    record = result.to_dict()
+    record = json.loads(json.dumps(result.to_dict()))
     assert record["uniform_jump"] == pytest.approx(2 / 3)
     assert record["rewards"] == [1.0, 1.5, 1.0]
     with pytest.raises(ValueError, match="read-only"):

@@ -17,16 +17,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.cliffs.construction import (
-    CliffPerturbation,
-    Tie,
-    added_within,
-    check_not_lost,
-    check_size,
-    find_tie,
-    finish,
-    height_share,
-)
+from policycliff.cliffs.construction import added_within, check_not_lost, check_size, finish, height_share
+from policycliff.cliffs.perturbation import CliffPerturbation
+from policycliff.cliffs.tie import Tie, find_tie
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail, first_true
 from policycliff.mdp.metric import MetricGrid
@@ -139,7 +132,10 @@ def component_perturbation(
         exact=exact,
     )
     return ComponentPerturbation(
-        effective=result, rewards=frozen(moved), change=frozen(moved - parts), component=component
+        effective=result,
+        rewards=frozen(moved),
+        change=frozen(moved - parts),
+        component=None if component is None else int(component),
     )
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float64
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
-from policycliff.cliffs.construction import resolved_actions
+from policycliff.cliffs.optimal_sets import TOLERANCE, settled, settled_actions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail
 from policycliff.mdp.metric import MetricGrid
@@ -27,6 +27,7 @@ from policycliff.policies.distances import excess
 from policycliff.rewards.bump import metrics_of
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.solution import Solution
+from policycliff.values.solve import solve
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -101,8 +102,9 @@ def argmax_drift(
     check_finite("steps", times)
     _, metric = metrics_of(mdp, None, action_metric)
     mdp.with_rewards(push)
-    solution, before = resolved_actions(mdp, exact=exact)
-    sets = [resolved_actions(mdp.with_rewards(mdp.rewards + t * push), exact=exact)[1] for t in times]
+    solution = solve(mdp, tolerance=TOLERANCE)
+    before = settled(solution, exact=exact)
+    sets = [settled_actions(mdp.with_rewards(mdp.rewards + t * push), exact=exact) for t in times]
     return ArgmaxDrift(
         steps=frozen(times.copy()),
         outward=frozen(np.array([_excesses(after, before, metric) for after in sets])),

@@ -12,6 +12,7 @@ from policycliff.actions.optimal import OptimalActions, optimal_actions
 from policycliff.mdp.kernels import reached_states
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
+from policycliff.values.solution import Solution
 from policycliff.values.solve import solve
 
 # Unresolved states of MDPs up to this size are decided in rational arithmetic.
@@ -25,11 +26,15 @@ def settled_actions(mdp: MDP, *, exact: bool) -> OptimalActions:
     Raises:
         InvalidInputError: `exact` for an MDP that is too large for it.
     """
-    solution = solve(mdp, tolerance=TOLERANCE)
+    return settled(solve(mdp, tolerance=TOLERANCE), exact=exact)
+
+
+def settled(solution: Solution, *, exact: bool) -> OptimalActions:
+    """The same from a solution."""
     if exact:
         return optimal_actions(solution, exact=True)
     actions = optimal_actions(solution)
-    if not actions.is_resolved and mdp.n_states <= AUTOMATIC_EXACT_LIMIT:
+    if not actions.is_resolved and solution.mdp.n_states <= AUTOMATIC_EXACT_LIMIT:
         return optimal_actions(solution, exact=True)
     return actions
 
