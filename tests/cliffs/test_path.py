@@ -25,6 +25,9 @@ def check_exact_path(mdp, direction, t_min, t_max):
     assert [item.members.tolist() for item in path.breakpoints] == [members.tolist() for members in here]
     assert [item.members.tolist() for item in path.intervals] == [members.tolist() for members in cells]
     assert path.status == "complete"
+    ends = sorted({Fraction(t_min), *points, Fraction(t_max)})
+    middles = [path.members((a + b) / 2).tolist() for a, b in pairwise(ends)]
+    assert middles == [members.tolist() for members in cells]
     for item in path.breakpoints:
         assert item.t == float(item.fraction)
         assert path.members(item.fraction).tolist() == item.members.tolist()

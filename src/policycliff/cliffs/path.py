@@ -152,7 +152,8 @@ class PerturbationPath:
         at = bisect_left(self.breakpoints, exact, key=lambda item: _ends(item)[1])
         if at < len(self.breakpoints) and _ends(self.breakpoints[at])[0] <= exact:
             return "breakpoint", at
-        starts_at_breakpoint = bool(self.breakpoints) and self.breakpoints[0].bracket[0] <= self.t_min
+        # Not by the rounded t: a breakpoint may lie right of t_min by less than floats can say.
+        starts_at_breakpoint = bool(self.breakpoints) and _ends(self.breakpoints[0])[0] <= Fraction(self.t_min)
         return "interval", at - 1 if starts_at_breakpoint else at
 
     def __repr__(self) -> str:
