@@ -129,9 +129,7 @@ def calibrate_temperature(
     radius, goal, climbs = check_epsilon(epsilon), _check_shift(total_variation), check_starts(starts, least=1)
     grid = None if temperatures is None else _check_temperatures(temperatures)
     problem = make_problem(mdp, reference_policy=reference_policy, mask=mask, half_widths=half_widths)
-    sure = radius / np.arctanh(goal)
-    horizon = float(sure * problem.widest_q.max() / 2.0) * (1.0 + 1e-12)
-    mixing = min(horizon, float(sure * problem.mixing_span.max() / 4.0) * (1.0 + 1e-12))
+    universal, horizon, mixing = proven_temperatures(problem, radius, goal)
     bounds = _bounds_at(problem, radius, seed=seed)
     found = _descend(bounds, goal, mixing, starts=climbs)
     price = make_price(mdp, problem)
@@ -139,7 +137,7 @@ def calibrate_temperature(
         epsilon=radius,
         total_variation=goal,
         kind="kl" if problem.reference else "entropy",
-        universal=_universal(problem, sure),
+        universal=universal,
         horizon=horizon,
         mixing=mixing,
         certified=found["certified"],
@@ -171,12 +169,15 @@ def _shift(found: SoftPolicyBounds, column: str) -> float:
     return found.epsilon * found.worst("local") if column == "local" else found.worst(column)
 
 
-def _universal(problem: SoftProblem, sure: float) -> float:
-    """Prop 4.7 with Result 4: epsilon max(u) / (2 (1 - gamma) artanh tau)."""
-    widest = sure * float(problem.half_widths.max(initial=0.0)) / 2.0
-    if widest == 0.0:
-        return 0.0
-    return widest / (1.0 - problem.mdp.gamma) if problem.mdp.gamma < 1.0 else np.inf
+def proven_temperatures(problem: SoftProblem, epsilon: float, goal: float) -> tuple[float, float, float]:
+    """Sufficient temperatures: in every MDP with this discount, on this world, and from its mixing (rounded up)."""
+    sure = epsilon / float(np.arctanh(goal)) * (1.0 + 1e-12)
+    widest, slack = float(problem.half_widths.max(initial=0.0)), 1.0 - problem.mdp.gamma
+    horizon = sure * float(problem.widest_q.max()) / 2.0
+    mixing = min(horizon, sure * float(problem.mixing_span.max()) / 4.0)
+    if epsilon * widest == 0.0:
+        return 0.0, horizon, mixing
+    return sure * widest / (2.0 * slack) if slack > 0.0 else np.inf, horizon, mixing
 
 
 def _descend(bounds: Bounds, goal: float, top: float, *, starts: int) -> dict[str, float]:

@@ -1,0 +1,104 @@
+"""Result 5: the temperature that stability needs, what it costs, and where the soft policy goes as it cools.
+
+Claimed by the calibration, its price and `zero_temperature_policy`; measured by dense solves: total variation under
+random changes at the calibrated temperatures, the regret of the soft policy, and the soft policy at a temperature far
+below the smallest gap. For entropy and for KL to a random reference.
+"""
+
+import numpy as np
+
+from policycliff.cliffs.calibration import proven_temperatures
+from policycliff.cliffs.frontier import make_price
+from policycliff.cliffs.soft_problem import SoftProblem, make_problem
+from policycliff.mdp.model import MDP
+from policycliff.policies.zero_temperature import PROVEN, zero_temperature_policy
+from policycliff.statements.facts import random_change, reward_scale
+from policycliff.statements.instances import Instance
+from policycliff.statements.measure import (
+    DENSE_LIMIT,
+    growth,
+    measured_q,
+    measured_soft_q,
+    state_tv,
+    stochastic_values,
+)
+from policycliff.statements.section_3_4 import random_policy
+from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement
+from policycliff.values.exact import fits_exact
+
+GOAL = 0.125
+COLD = 45.0
+"""The smallest gap over the temperature at which the limit is compared: exp(-45) is nothing."""
+
+
+def check(instance: Instance) -> Outcome:
+    """Calibration, price and limit, for entropy and for KL."""
+    mdp, rng = instance.mdp, instance.generator("Result 5")
+    small = Hypothesis(f"at most {DENSE_LIMIT} states, for dense evaluation", mdp.n_states <= DENSE_LIMIT)
+    if not small.holds:
+        return Outcome(too_large=small.text)
+    claims = list[Claim]()
+    for name, reference in (("entropy", None), ("KL", random_policy(mdp, rng))):
+        problem = make_problem(mdp, reference_policy=reference, mask=None, half_widths=None)
+        claims += _calibration(instance, problem, name, rng)
+        claims.append(_price(instance, problem, name, rng))
+        claims += _limit(mdp, problem, name)
+    return Outcome(claims=tuple(claims))
+
+
+def _calibration(instance: Instance, problem: SoftProblem, name: str, rng: np.random.Generator) -> list[Claim]:
+    """Total variation under a random change at each sufficient temperature."""
+    mdp = instance.mdp
+    epsilon = 0.25 * reward_scale(mdp)
+    claims = []
+    for kind, temperature in zip(
+        ("everywhere", "on this world", "by mixing"), proven_temperatures(problem, epsilon, GOAL), strict=True
+    ):
+        if 0.0 < temperature < np.inf:
+            _, before, first = measured_soft_q(mdp, None, base=problem.base, temperature=temperature)
+            changed = mdp.rewards + random_change(mdp, epsilon, rng)
+            _, after, second = measured_soft_q(mdp, changed, base=problem.base, temperature=temperature)
+            error = (first + second) / (2.0 * temperature) + 1e-13
+            shift = float(state_tv(mdp, before, after).max())
+            claims.append(Claim(f"shift at the {name} temperature sufficient {kind}", GOAL, shift, "<=", error))
+    return claims
+
+
+def _price(instance: Instance, problem: SoftProblem, name: str, rng: np.random.Generator) -> Claim:
+    """Regret of the soft policy from the initial distribution against the bound from the regularizer."""
+    mdp, temperature = instance.mdp, float(rng.choice([0.25, 1.0])) * reward_scale(instance.mdp)
+    start = np.zeros(mdp.n_states) if mdp.initial is None else mdp.initial
+    q, error = measured_q(mdp)
+    best = np.where(mdp.terminal, 0.0, np.maximum.reduceat(q, mdp.offsets[:-1]))
+    _, policy, _ = measured_soft_q(mdp, None, base=problem.base, temperature=temperature)
+    regret = float(start @ (best - stochastic_values(mdp, policy)))
+    bound = make_price(mdp, problem).bound(temperature)
+    slack = error + 1e-12 * growth(mdp) * reward_scale(mdp)
+    return Claim(f"regret at {name} temperature {temperature:.3g}", bound, regret, "<=", slack)
+
+
+def _limit(mdp: MDP, problem: SoftProblem, name: str) -> list[Claim]:
+    """The probability that is furthest from its claimed limit, among those that the limit makes large."""
+    reference = problem.base if problem.reference else None
+    limit = zero_temperature_policy(mdp, reference_policy=reference, exact=fits_exact(mdp))
+    q, _ = measured_q(mdp)
+    gaps = (np.maximum.reduceat(q, mdp.offsets[:-1])[mdp.pair_states] - q)[~limit.members]
+    if limit.status != PROVEN:
+        return []
+    temperature = min(float(gaps.min(initial=np.inf)) / COLD, 1e-3 * reward_scale(mdp))
+    _, policy, error = measured_soft_q(mdp, None, base=problem.base, temperature=temperature)
+    large = limit.policy >= 1.0 / np.diff(mdp.offsets).max()
+    pair = int(np.argmax(np.where(large, np.abs(limit.policy - policy), -1.0)))
+    claimed, measured = float(limit.policy[pair]), float(policy[pair])
+    # exp(-45) of other actions, and rounding.
+    error = error / temperature + 1e-13
+    return [Claim(f"a probability at {name} temperature {temperature:.2g}", claimed, measured, "=", error)]
+
+
+STATEMENT = Statement(
+    number="Result 5",
+    title="Temperature: enough, its price, and its limit",
+    says="alpha = epsilon / (2 (1 - gamma) artanh tau) suffices; the limit of a cooling policy is not its base on A*.",
+    example="graded completions",
+    check=check,
+)
