@@ -25,12 +25,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from policycliff.actions.optimal import OptimalActions
-from policycliff.cliffs.incomplete_evidence import Evidence, Question, evidence_in_floats, evidence_in_fractions, ranked
+from policycliff.cliffs.incomplete_evidence import Evidence, Question, evidence_in_floats, evidence_in_fractions
 from policycliff.cliffs.optimal_sets import AUTOMATIC_EXACT_LIMIT, reached_within, settled_actions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail, first_true
 from policycliff.mdp.model import MDP
-from policycliff.policies.occupancy import start_distribution, state_visits
+from policycliff.policies.occupancy import start_distribution
 from policycliff.policies.selection import greedy_policy
 from policycliff.values.regularizers import check_policy
 
@@ -134,7 +134,6 @@ def incomplete_reward_certificate(
         policy=trained,
         start=start,
         candidates=_candidates(mdp, actions, trained),
-        visits=state_visits(mdp, trained)[mdp.pair_states],
     )
     if exact:
         return _certificate(question, evidence_in_fractions(question))
@@ -151,16 +150,15 @@ def _candidates(mdp: MDP, actions: OptimalActions, policy: Float64[np.ndarray, "
 
 
 def _certificate(question: Question, found: Evidence) -> IncompleteRewardCertificate:
-    mdp = question.mdp
-    pairs = ranked(found.proven, found.advantages, question.visits)
+    mdp, pairs = question.mdp, found.pairs
     undecided = int(found.undecided.sum())
     nothing = OPEN if undecided else NONE
     return IncompleteRewardCertificate(
         status=PROVEN if pairs.size else nothing,
         states=frozen(mdp.pair_states[pairs]),
         actions=frozen(mdp.actions[pairs]),
-        advantages=frozen(found.advantages[pairs]),
-        weighted_gains=frozen(question.visits[pairs] * found.advantages[pairs]),
+        advantages=frozen(found.advantages),
+        weighted_gains=frozen(found.weighted),
         one_step_gain=found.gain,
         one_step_bracket=found.gain_bracket,
         loss=found.loss,

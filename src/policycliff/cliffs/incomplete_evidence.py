@@ -10,6 +10,7 @@ from policycliff.cliffs.optimal_sets import TOLERANCE
 from policycliff.cliffs.restricted_returns import Bracket, float_bracket, weighted_return
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.policies.occupancy import state_visits
 from policycliff.values.evaluation import Evaluation, evaluate
 from policycliff.values.exact import make_exact, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
@@ -18,22 +19,22 @@ from policycliff.values.solve import solve
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A policy, the missing reward, the pairs that could prove something, and the visits of their states."""
+    """A policy, the missing reward, and the pairs that could prove something."""
 
     mdp: MDP
     missing: Float64[np.ndarray, " pairs"]
     policy: Float64[np.ndarray, " pairs"]
     start: Float64[np.ndarray, " states"]
     candidates: Bool[np.ndarray, " pairs"]
-    visits: Float64[np.ndarray, " pairs"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Advantages over pairs, which pairs are proven and which undecided, the gain of the strongest and the loss."""
+    """Proven pairs, strongest first, which ones are undecided, the gain of the strongest and the loss."""
 
-    advantages: Float64[np.ndarray, " pairs"]
-    proven: Bool[np.ndarray, " pairs"]
+    pairs: Int64[np.ndarray, " found"]
+    advantages: Float64[np.ndarray, " found"]
+    weighted: Float64[np.ndarray, " found"]
     undecided: Bool[np.ndarray, " pairs"]
     gain: float
     gain_bracket: Bracket
@@ -57,12 +58,21 @@ def evidence_in_floats(question: Question, *, settled: bool) -> Evidence:
     best = solve(total, tolerance=TOLERANCE)
     loss, bracket = _gap(weighted_return(question.start, best.values, best.error_bound + blur), here)
     gain, gain_bracket = 0.0, (0.0, 0.0)
-    pairs = ranked(proven, advantages, question.visits)
+    pairs, weighted = _ranked(question, proven, advantages)
     if pairs.size:
         after = evaluate(total, _switched(mdp, policy, int(pairs[0])))
         gain, gain_bracket = _gap(weighted_return(question.start, after.values, after.error_bound + blur), here)
     bracket = (max(bracket[0], gain_bracket[0]), bracket[1])
-    return Evidence(advantages, proven, undecided, gain, gain_bracket, loss, bracket)
+    return Evidence(
+        pairs=pairs,
+        advantages=advantages[pairs],
+        weighted=weighted,
+        undecided=undecided,
+        gain=gain,
+        gain_bracket=gain_bracket,
+        loss=loss,
+        loss_bracket=bracket,
+    )
 
 
 def evidence_in_fractions(question: Question) -> Evidence:
@@ -82,13 +92,14 @@ def evidence_in_fractions(question: Question) -> Evidence:
     optimal = exact.optimise(total, best)[1]
     loss = _weighted(weights, optimal) - _weighted(weights, now)
     gain = fmpq(0)
-    pairs = ranked(proven, advantages, question.visits)
+    pairs, weighted = _ranked(question, proven, advantages)
     if pairs.size:
         switched = np.flatnonzero(_switched(mdp, policy, int(pairs[0]))).tolist()
         gain = _weighted(weights, exact.values(switched, [total])[0]) - _weighted(weights, now)
     return Evidence(
-        advantages=advantages,
-        proven=proven,
+        pairs=pairs,
+        advantages=advantages[pairs],
+        weighted=weighted,
         undecided=np.zeros_like(proven),
         gain=float(gain),
         gain_bracket=float_bracket(gain),
@@ -97,12 +108,17 @@ def evidence_in_fractions(question: Question) -> Evidence:
     )
 
 
-def ranked(
-    proven: Bool[np.ndarray, " pairs"], advantages: Float64[np.ndarray, " pairs"], visits: Float64[np.ndarray, " pairs"]
-) -> Int64[np.ndarray, " found"]:
-    """Proven pairs by visits times advantage, then by advantage."""
+def _ranked(
+    question: Question, proven: Bool[np.ndarray, " pairs"], advantages: Float64[np.ndarray, " pairs"]
+) -> tuple[Int64[np.ndarray, " found"], Float64[np.ndarray, " found"]]:
+    """Proven pairs by visits times advantage, then by advantage; and those products. Visits are found if needed."""
     pairs = np.flatnonzero(proven)
-    return pairs[np.lexsort((-advantages[pairs], -visits[pairs] * advantages[pairs]))]
+    if pairs.size == 0:
+        return pairs, np.zeros(0)
+    visits = state_visits(question.mdp, question.policy, initial=question.start)[question.mdp.pair_states[pairs]]
+    weighted = visits * advantages[pairs]
+    order = np.lexsort((-advantages[pairs], -weighted))
+    return pairs[order], weighted[order]
 
 
 def _advantages(mdp: MDP, evaluation: Evaluation, blur: float) -> tuple[Float64[np.ndarray, " pairs"], float]:
