@@ -15,9 +15,10 @@ it. pi is then the policy of the first optimal actions; with m equal, independen
 noise.
 
 Cost. One row of the resolvent for each pair whose p can matter: sqrt(d' Sigma d) is at most the values of pi with the
-standard deviations as rewards, which bounds p; rows are solved by descending bound until what is left adds less than
-1e-12, or until 5000 rows, or, where there are more pairs than that, until the sum is above 1 and the largest p found.
-What is left enters the union bound with its bounds. Monte Carlo: one linear solve a draw.
+standard deviations as rewards, which bounds p. Rows are solved by descending bound until what is left adds less than
+1e-12, or until 5000 rows (fewer, at least 50, where an MDP with cycles has over 3000 states and a row takes sweeps), or,
+where there are more pairs than that, until the sum is above 1 and the largest p is found. What is left enters the
+union bound with its bounds. Monte Carlo: one linear solve a draw.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ from policycliff.mdp.model import MDP
 
 NEGLIGIBLE_SUM = 1e-12
 ROW_LIMIT = 5000
+SWEPT_ENTRIES = 20_000_000
+FEWEST_ROWS = 50
 
 Vector = Float64[np.ndarray, " pairs"]
 
@@ -190,10 +193,11 @@ def _pair_bounds(gaps: Gaps, noise: RewardNoise, resolvent: Resolvent) -> _Bound
     order = np.flatnonzero(bounded)
     order = order[np.argsort(-high[order], kind="stable")]
     rest, solved, most, rows = float(high.sum()), 0.0, 0.0, 0
+    limit = _row_limit(resolvent)
     owners, scale = gaps.mdp.pair_states, float(sizes.max(initial=0.0))
     for pair in order.tolist():
-        settled = order.size > ROW_LIMIT and solved >= 1.0 and high[pair] <= most
-        if rows >= ROW_LIMIT or rest <= NEGLIGIBLE_SUM or settled:
+        settled = order.size > limit and solved >= 1.0 and high[pair] <= most
+        if rows >= limit or rest <= NEGLIGIBLE_SUM or settled:
             break
         rest -= high[pair]
         ends = _probability(gaps, noise, resolvent, pair=pair, state=int(owners[pair]), scale=scale)
@@ -201,6 +205,13 @@ def _pair_bounds(gaps: Gaps, noise: RewardNoise, resolvent: Resolvent) -> _Bound
         bounded[pair] = False
         solved, most, rows = solved + ends[0], max(most, ends[0]), rows + 1
     return _Bounds(low, estimate, high, bounded, rows)
+
+
+def _row_limit(resolvent: Resolvent) -> int:
+    """How many rows may be solved: fewer where each of them takes sweeps over a large chain."""
+    if not resolvent.by_sweeps:
+        return ROW_LIMIT
+    return int(np.clip(SWEPT_ENTRIES // resolvent.chain.probabilities.size, FEWEST_ROWS, ROW_LIMIT))
 
 
 def _probability(

@@ -41,10 +41,15 @@ class Resolvent:
     factors: SuperLU | None
     amplification: float
 
-    def row(self, pair: int, state: int) -> Row:
-        """The row of a pair of this state."""
+    @property
+    def by_sweeps(self) -> bool:
+        """Whether rows are found by sweeps, so that a coarse one costs less."""
+        return self.mdp.order is None and self.factors is None
+
+    def row(self, pair: int, state: int, *, relative_error: float = RELATIVE_ERROR) -> Row:
+        """The row of a pair of this state; a larger relative error saves sweeps where there are any."""
         z = self._difference(pair, int(self.best[state]))
-        x, remainder = self._solve(z)
+        x, remainder = self._solve(z, relative_error)
         x *= self.mdp.gamma
         x[state] -= 1.0
         error = self.mdp.gamma * remainder * self.amplification + RELATIVE_ERROR * float(np.abs(x).sum())
@@ -57,7 +62,9 @@ class Resolvent:
             np.add.at(z, self.mdp.successors[span], sign * self.mdp.probabilities[span])
         return z
 
-    def _solve(self, z: Float64[np.ndarray, " states"]) -> tuple[Float64[np.ndarray, " states"], float]:
+    def _solve(
+        self, z: Float64[np.ndarray, " states"], relative_error: float
+    ) -> tuple[Float64[np.ndarray, " states"], float]:
         """The vector z M and the L1 norm of what is left over."""
         chain = self.chain
         kernel = (chain.indptr, chain.successors, chain.probabilities, chain.gamma)
@@ -69,14 +76,16 @@ class Resolvent:
             step = np.empty_like(x)
             left_step(*kernel, x, step)
             return x, float(np.abs(z + step - x).sum())
-        return self._sweep(z)
+        return self._sweep(z, relative_error)
 
-    def _sweep(self, z: Float64[np.ndarray, " states"]) -> tuple[Float64[np.ndarray, " states"], float]:
+    def _sweep(
+        self, z: Float64[np.ndarray, " states"], relative_error: float
+    ) -> tuple[Float64[np.ndarray, " states"], float]:
         """The sum of z (gamma P)^k until what is left cannot matter."""
         chain = self.chain
         kernel = (chain.indptr, chain.successors, chain.probabilities, chain.gamma)
         total, step, spare = z.copy(), z, np.empty_like(z)
-        goal = RELATIVE_ERROR / max(self.amplification, 1.0)
+        goal = relative_error / max(self.amplification, 1.0)
         norm = float(np.abs(z).sum())
         for _ in range(SWEEP_LIMIT):
             if norm <= goal:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float64, Int64
 from policycliff.cliffs.allowed_changes import AllowedChanges
 from policycliff.cliffs.exact_rows import exact_rho, exact_row, exact_size
 from policycliff.cliffs.gaps import Gaps
-from policycliff.cliffs.resolvent import Resolvent, make_resolvent
+from policycliff.cliffs.resolvent import RELATIVE_ERROR, Resolvent, make_resolvent
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.evaluation import evaluate
@@ -22,6 +22,9 @@ from policycliff.values.exact import rationals
 # Coefficients below this share of the largest possible norm are rounding; a pair whose own reward is frozen and whose
 # norm is below it cannot be moved (decided exactly in rational arithmetic).
 NEGLIGIBLE = 1e-12
+
+# Where rows cost sweeps, a coarse one often shows already that a pair cannot be the least.
+COARSE = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +127,16 @@ class Search:
 
     def candidate(self, pair: int, best: float = np.inf) -> Candidate:
         """Coefficients and rho of one pair; in rational arithmetic if it may be below `best`."""
+        if self.resolvent.by_sweeps and best < np.inf:
+            coarse = self._candidate(pair, best, relative_error=COARSE)
+            if coarse.low >= best:
+                return coarse
+        return self._candidate(pair, best, relative_error=RELATIVE_ERROR)
+
+    def _candidate(self, pair: int, best: float, *, relative_error: float) -> Candidate:
+        """The same from a row of this error."""
         state = int(self.owners[pair])
-        row = self.resolvent.row(pair, state)
+        row = self.resolvent.row(pair, state, relative_error=relative_error)
         coefficients = np.zeros(self.mdp.n_pairs)
         coefficients[self.gaps.best] = np.where(self.mdp.terminal, 0.0, row.entries)
         coefficients[pair] = 1.0
