@@ -16,7 +16,7 @@ noise.
 
 Cost. One row of the resolvent for each pair whose p can matter: sqrt(d' Sigma d) is at most the values of pi with the
 standard deviations as rewards, which bounds p. Rows are solved by descending bound until what is left adds less than
-1e-12, or until 5000 rows (fewer, at least 50, where an MDP with cycles has over 3000 states and a row takes sweeps), or,
+1e-12, or until 5000 rows (fewer, at least 50, where an MDP with cycles has over 3000 states: a row takes sweeps), or,
 where there are more pairs than that, until the sum is above 1 and the largest p is found. What is left enters the
 union bound with its bounds. Monte Carlo: one linear solve a draw.
 """

@@ -2,7 +2,7 @@
 
 Claimed are the radius and its witness. Measured, by dense code of its own: how far one must go along the witness until
 the policy loses its optimality (bisection), whether random corners of the ball change it just inside, and, where all
-policies can be tried, the least (V - V') / ||x' - x||_1 over other policies and states, x the discounted visits of pairs.
+policies can be tried, the least (V - V') / ||x' - x||_1 over other policies and states, x the visits of pairs.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from policycliff.statements.instances import Instance
 from policycliff.statements.measure import (
     DENSE_LIMIT,
     can_enumerate,
+    growth,
     measured_q,
     n_policies,
     policies,
