@@ -27,7 +27,7 @@ def render_theorems(result: Result) -> str:
         tag("h1", "The Policy Cliff, statement by statement"),
         tag("p", summary(result), class_="counts"),
     )
-    makers = (_statements, _failures, _cliff, _smoothing, _bounds, _tightness, _methods)
+    makers = (_failures, _cliff, _smoothing, _bounds, _tightness, _statements, _methods)
     sections = [section for make in makers if (section := make(result)) is not None]
     return assemble_page(title="The statements of The Policy Cliff, run", header=header, sections=sections)
 
