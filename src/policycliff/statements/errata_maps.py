@@ -137,6 +137,33 @@ def _reaches(mdp: MDP, start: int, state: int) -> bool:
     return bool(visits[state] > 1e-12)
 
 
+def check_reached_by_itself(instance: Instance) -> Outcome:
+    """Prop 3.1: the trained policy itself must reach the tie; another optimal policy that does proves nothing.
+
+    The root is tied between leaving, worth `elsewhere` under the missing reward, and going on to a tie worth 1.
+    """
+    rng = instance.generator("Erratum 5")
+    gamma, elsewhere = float(rng.choice([0.5, 0.75, 1.0])), float(rng.integers(2, 10))
+    kernel = np.zeros((3, 2, 3))
+    kernel[0, 0, 2] = kernel[0, 1, 1] = 1.0
+    kernel[1, :, 2] = 1.0
+    last = np.array([False, False, True])
+    mdp = MDP.from_arrays(kernel, np.zeros((3, 2)), gamma, terminal=last, initial=np.array([1.0, 0.0, 0.0]))
+    actions = optimal_sets(mdp)
+    missing = np.array([elsewhere, 0.0, 0.0, 1.0, 0.0])
+    trained = np.array([0, 2, 4])
+    best, error = measured_q(mdp, missing)
+    loss = float(best[:2].max() - policy_values(mdp, trained, missing)[0])
+    advantage = float(missing[3] - policy_values(mdp, trained, missing)[1])
+    return Outcome(
+        hypotheses=(
+            Hypothesis("a tied action of s0 has a positive missing advantage", holds=advantage > 0.0),
+            Hypothesis("an optimal policy of the training reward reaches s0", holds=bool(actions.members[1])),
+        ),
+        claims=(Claim("loss of the policy that does not reach s0", 0.0, loss, "=", 2.0 * error + 1e-13),),
+    )
+
+
 def check_any_bonus(instance: Instance) -> Outcome:
     """Prop 3.2 speaks of some bonus: a length penalty takes the better answer once it exceeds gap / extra length."""
     mdp = instance.mdp
@@ -146,7 +173,7 @@ def check_any_bonus(instance: Instance) -> Outcome:
     some = Hypothesis("some state prefers one action to another", holds=bool(gaps))
     if not gaps:
         return unmet(some)
-    extra = int(instance.generator("Erratum 5").integers(1, 50))
+    extra = int(instance.generator("Erratum 6").integers(1, 50))
     low, high = 0.0, 2.0 * gaps[0] / extra
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
@@ -194,6 +221,13 @@ ERRATA = (
     ),
     Statement(
         number="Erratum 5",
+        title="Prop 3.1 needs the trained policy itself to reach the tie",
+        says="That another policy, even one optimal for the training reward, reaches the tie proves nothing.",
+        example="clever slacker",
+        check=check_reached_by_itself,
+    ),
+    Statement(
+        number="Erratum 6",
         title="Prop 3.2 promises some bonus, not any",
         says="A length penalty breaks ties only while it stays below the accuracy gap over the extra length.",
         example="graded completions",

@@ -29,7 +29,7 @@ def check_prompt_states(instance: Instance) -> Outcome:
     mdp = replace(instance.mdp, gamma=0.0)
     if not can_enumerate(mdp):
         return Outcome(too_large="more deterministic policies than can be tried")
-    rng = instance.generator("Erratum 6")
+    rng = instance.generator("Erratum 7")
     rewards = mdp.rewards + rng.integers(-8, 9, (3, mdp.n_pairs)) / 8.0 * moving_pairs(mdp)
     starts = rng.dirichlet(np.ones(mdp.n_states), 3)
     together = SHARES @ starts
@@ -91,7 +91,7 @@ def check_gated_weights(instance: Instance) -> Outcome:
     # The gate moves by at most e / 2, so the mixture by e (1 + |R1 - R2| / 2 + e).
     apart = float(np.abs(pair[0] - pair[1]).max())
     size = min(0.9 * gap / (2.0 * horizon * (2.0 + 0.5 * apart)), 1.0)
-    rng, before, flips = instance.generator("Erratum 8"), _greedy(mixed, mixed.rewards), 0
+    rng, before, flips = instance.generator("Erratum 9"), _greedy(mixed, mixed.rewards), 0
     for _ in range(TRIALS):
         moved = pair + np.array([random_change(mdp, size, rng) for _ in range(2)])
         flips += bool((_greedy(mdp, _gated(mdp, moved)) != before).any())
@@ -114,21 +114,21 @@ def _greedy(mdp: MDP, rewards: Float64[np.ndarray, " pairs"]) -> np.ndarray:
 
 ERRATA = (
     Statement(
-        number="Erratum 6",
+        number="Erratum 7",
         title="Remark 4.1 where the state holds the prompt",
         says="With weights P(k | prompt) the mixture objective is exactly the effective one, whatever the starts.",
         example="unique chain",
         check=check_prompt_states,
     ),
     Statement(
-        number="Erratum 7",
+        number="Erratum 8",
         title="Prop 4.6 with one component that moves",
         says="One component breaks the tie if its weight at the tie is positive; with weight 0 there it can fail to.",
         example="tied chain",
         check=check_one_component,
     ),
     Statement(
-        number="Erratum 8",
+        number="Erratum 9",
         title="Weights that depend on the reward",
         says="Reward-dependent weights need not destroy continuity: with a smooth gate a unique optimum stays put.",
         example="unique chain",

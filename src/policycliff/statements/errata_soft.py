@@ -18,7 +18,7 @@ def check_reference_measure(instance: Instance) -> Outcome:
     q = _widest_state(instance.mdp)
     if q is None:
         return unmet(Hypothesis("some state has two actions", holds=False))
-    copies = int(instance.generator("Erratum 9").integers(1, 20))
+    copies = int(instance.generator("Erratum 10").integers(1, 20))
     listed = np.concatenate([q, np.full(copies, q[0])])
     bandit = MDP.from_arrays(np.ones((1, listed.size, 1)), listed[None, :], 0.0)
     _, policy, _ = measured_soft_q(bandit, None, base=np.ones(listed.size), temperature=ALPHA)
@@ -66,14 +66,14 @@ def _widest_state(mdp: MDP) -> np.ndarray | None:
 
 ERRATA = (
     Statement(
-        number="Erratum 9",
+        number="Erratum 10",
         title="Prop 4.7 needs finite actions or a measure",
         says="Copies of an action change the soft policy though no reward moves: a continuum needs a measure.",
         example="tied bandit",
         check=check_reference_measure,
     ),
     Statement(
-        number="Erratum 10",
+        number="Erratum 11",
         title="Lemma C.2's constant is a supremum",
         says="At x the slope of the softmax is max_S 4 p_S (1 - p_S) / alpha: 1 / alpha only where some p_S is 1/2.",
         example="unique chain",
