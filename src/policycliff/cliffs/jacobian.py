@@ -24,6 +24,8 @@ from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain
 from policycliff.values.chain_kernels import left_solve_acyclic, left_step
 from policycliff.values.operator import amplification
 
+SINGLE_LIMIT = 200
+"""States up to which a factorisation is worth while for one solve."""
 SWEEP_LIMIT = 20_000
 RELATIVE_ERROR = 1e-12
 
@@ -142,10 +144,12 @@ class SoftMap:
         return total, norm
 
 
-def make_soft_map(mdp: MDP, policy: Float64[np.ndarray, " pairs"], temperature: float) -> SoftMap:
-    """Factorise the chain of a soft policy, or leave it to sweeps where it is large."""
+def make_soft_map(
+    mdp: MDP, policy: Float64[np.ndarray, " pairs"], temperature: float, *, once: bool = False
+) -> SoftMap:
+    """Factorise the chain of a soft policy, or leave it to sweeps where it is large; `once`: for a single solve."""
     chain = stochastic_chain(mdp, policy, mdp.rewards)
-    small = mdp.order is None and mdp.n_states <= DIRECT_LIMIT
+    small = mdp.order is None and mdp.n_states <= (SINGLE_LIMIT if once else DIRECT_LIMIT)
     return SoftMap(
         mdp=mdp,
         policy=policy,

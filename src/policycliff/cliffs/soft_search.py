@@ -98,7 +98,7 @@ def climb(problem: SoftProblem, solution: Solution, *, state: int, direction: Di
         if trial.shifts[state] <= best * (1.0 + 1e-9):
             break
         best = float(trial.shifts[state])
-        moved = make_soft_map(problem.mdp, trial.policy, temperature_of(solution))
+        moved = make_soft_map(problem.mdp, trial.policy, temperature_of(solution), once=True)
         direction = moved.gradient(state, trial.policy[here] > solution.policy[here])
     return trials
 
