@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from policycliff.actions.optimal import OptimalActions, optimal_actions
-    from policycliff.cliffs.calibration import TemperatureCalibration, calibrate_temperature
-    from policycliff.cliffs.components import ComponentPerturbation, component_perturbation
-    from policycliff.cliffs.construction import cliff_perturbation
-    from policycliff.cliffs.degeneracy import DegeneracyPrice, degeneracy_price
-    from policycliff.cliffs.flip_probability import FlipProbability, flip_probability
-    from policycliff.cliffs.hemicontinuity import ArgmaxDrift, argmax_drift
-    from policycliff.cliffs.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
-    from policycliff.cliffs.path import PerturbationPath, perturbation_path
-    from policycliff.cliffs.perturbation import CliffPerturbation
-    from policycliff.cliffs.radius import stability_radius
-    from policycliff.cliffs.radius_result import StabilityRadius
-    from policycliff.cliffs.soft_bounds import soft_policy_bounds
-    from policycliff.cliffs.soft_result import SoftPolicyBounds
-    from policycliff.cliffs.weight_radius import WeightRadius
+    from policycliff.cliffs.degeneracy.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
+    from policycliff.cliffs.degeneracy.price import DegeneracyPrice, degeneracy_price
+    from policycliff.cliffs.flips.flip_probability import FlipProbability, flip_probability
+    from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
+    from policycliff.cliffs.radius.radius import stability_radius
+    from policycliff.cliffs.radius.result import StabilityRadius
+    from policycliff.cliffs.radius.weight_radius import WeightRadius
+    from policycliff.cliffs.soft.bounds import soft_policy_bounds
+    from policycliff.cliffs.soft.calibration import TemperatureCalibration, calibrate_temperature
+    from policycliff.cliffs.soft.result import SoftPolicyBounds
+    from policycliff.cliffs.ties.components import ComponentPerturbation, component_perturbation
+    from policycliff.cliffs.ties.construction import cliff_perturbation
+    from policycliff.cliffs.ties.hemicontinuity import ArgmaxDrift, argmax_drift
+    from policycliff.cliffs.ties.perturbation import CliffPerturbation
     from policycliff.mdp.metric import MetricGrid
     from policycliff.mdp.model import MDP
     from policycliff.mdp.tree import token_tree
@@ -45,45 +45,45 @@ if TYPE_CHECKING:
 _MODULES = {
     "KL": "policycliff.values.regularizers",
     "MDP": "policycliff.mdp.model",
-    "ArgmaxDrift": "policycliff.cliffs.hemicontinuity",
+    "ArgmaxDrift": "policycliff.cliffs.ties.hemicontinuity",
     "Audit": "policycliff.rollouts.audit",
-    "CliffPerturbation": "policycliff.cliffs.perturbation",
-    "ComponentPerturbation": "policycliff.cliffs.components",
-    "DegeneracyPrice": "policycliff.cliffs.degeneracy",
+    "CliffPerturbation": "policycliff.cliffs.ties.perturbation",
+    "ComponentPerturbation": "policycliff.cliffs.ties.components",
+    "DegeneracyPrice": "policycliff.cliffs.degeneracy.price",
     "Entropy": "policycliff.values.regularizers",
-    "FlipProbability": "policycliff.cliffs.flip_probability",
-    "IncompleteRewardCertificate": "policycliff.cliffs.incomplete",
+    "FlipProbability": "policycliff.cliffs.flips.flip_probability",
+    "IncompleteRewardCertificate": "policycliff.cliffs.degeneracy.incomplete",
     "MetricGrid": "policycliff.mdp.metric",
     "OptimalActions": "policycliff.actions.optimal",
-    "PerturbationPath": "policycliff.cliffs.path",
-    "SoftPolicyBounds": "policycliff.cliffs.soft_result",
+    "PerturbationPath": "policycliff.cliffs.lines.path",
+    "SoftPolicyBounds": "policycliff.cliffs.soft.result",
     "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
-    "StabilityRadius": "policycliff.cliffs.radius_result",
-    "TemperatureCalibration": "policycliff.cliffs.calibration",
-    "WeightRadius": "policycliff.cliffs.weight_radius",
+    "StabilityRadius": "policycliff.cliffs.radius.result",
+    "TemperatureCalibration": "policycliff.cliffs.soft.calibration",
+    "WeightRadius": "policycliff.cliffs.radius.weight_radius",
     "ZeroTemperaturePolicy": "policycliff.policies.zero_temperature",
-    "argmax_drift": "policycliff.cliffs.hemicontinuity",
+    "argmax_drift": "policycliff.cliffs.ties.hemicontinuity",
     "audit": "policycliff.rollouts.audit",
     "bump": "policycliff.rewards.bump",
-    "calibrate_temperature": "policycliff.cliffs.calibration",
-    "cliff_perturbation": "policycliff.cliffs.construction",
-    "component_perturbation": "policycliff.cliffs.components",
-    "degeneracy_price": "policycliff.cliffs.degeneracy",
+    "calibrate_temperature": "policycliff.cliffs.soft.calibration",
+    "cliff_perturbation": "policycliff.cliffs.ties.construction",
+    "component_perturbation": "policycliff.cliffs.ties.components",
+    "degeneracy_price": "policycliff.cliffs.degeneracy.price",
     "effective_reward": "policycliff.rewards.effective",
     "excess": "policycliff.policies.distances",
-    "flip_probability": "policycliff.cliffs.flip_probability",
+    "flip_probability": "policycliff.cliffs.flips.flip_probability",
     "greedy_policy": "policycliff.policies.selection",
     "hausdorff_distance": "policycliff.policies.distances",
-    "incomplete_reward_certificate": "policycliff.cliffs.incomplete",
+    "incomplete_reward_certificate": "policycliff.cliffs.degeneracy.incomplete",
     "inverse_bellman": "policycliff.rewards.inverse",
     "optimal_actions": "policycliff.actions.optimal",
-    "perturbation_path": "policycliff.cliffs.path",
+    "perturbation_path": "policycliff.cliffs.lines.path",
     "soft_policy": "policycliff.policies.selection",
-    "soft_policy_bounds": "policycliff.cliffs.soft_bounds",
+    "soft_policy_bounds": "policycliff.cliffs.soft.bounds",
     "soft_policy_figure": "policycliff.policies.continuous",
     "solve": "policycliff.values.solve",
-    "stability_radius": "policycliff.cliffs.radius",
+    "stability_radius": "policycliff.cliffs.radius.radius",
     "theorems": "policycliff.statements.run",
     "token_tree": "policycliff.mdp.tree",
     "total_variation": "policycliff.policies.distances",

@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from policycliff.cliffs.construction import cliff_perturbation
+from policycliff.cliffs.ties.construction import cliff_perturbation
 from policycliff.statements.instances import built_in_instances, random_instance
 from policycliff.statements.registry import STATEMENTS
 from policycliff.statements.statement import FAILS, HOLDS, NOT_MET

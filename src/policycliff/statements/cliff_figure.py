@@ -12,9 +12,9 @@ from jaxtyping import Float64
 
 from policycliff.actions.kernels import TIED
 from policycliff.actions.optimal import OptimalActions
-from policycliff.cliffs.path import PerturbationPath, perturbation_path
-from policycliff.cliffs.path_parts import uniform_over
-from policycliff.cliffs.radius import stability_radius
+from policycliff.cliffs.lines.parts import uniform_over
+from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
+from policycliff.cliffs.radius.radius import stability_radius
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import optimal_sets, reward_scale, tied_state
 from policycliff.statements.instances import Instance

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.cliffs.soft_bounds import soft_policy_bounds
+from policycliff.cliffs.soft.bounds import soft_policy_bounds
 from policycliff.policies.continuous import soft_policy_figure
 from policycliff.statements.cliff_figure import cliff_figure
 from policycliff.statements.facts import reward_scale

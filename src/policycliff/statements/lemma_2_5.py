@@ -7,8 +7,8 @@ claimed from the gaps and the horizon of the change, and tried with dense algebr
 import numpy as np
 
 from policycliff.actions.kernels import TIED
-from policycliff.cliffs.construction import cliff_perturbation
-from policycliff.cliffs.hemicontinuity import argmax_drift
+from policycliff.cliffs.ties.construction import cliff_perturbation
+from policycliff.cliffs.ties.hemicontinuity import argmax_drift
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import optimal_sets, random_change, reward_scale
 from policycliff.statements.instances import Instance

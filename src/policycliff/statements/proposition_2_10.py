@@ -1,6 +1,6 @@
 """Prop 2.10: with m optimal actions the uniform choice jumps by (m - 1) / m in total variation."""
 
-from policycliff.cliffs.construction import cliff_perturbation
+from policycliff.cliffs.ties.construction import cliff_perturbation
 from policycliff.statements.facts import optimal_sets, reward_scale, tied_somewhere
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import state_tv

@@ -6,7 +6,7 @@ paper assumes gamma < 1; at gamma = 1 on acyclic MDPs nothing changes.
 
 import numpy as np
 
-from policycliff.cliffs.construction import cliff_perturbation
+from policycliff.cliffs.ties.construction import cliff_perturbation
 from policycliff.statements.facts import optimal_sets, reward_scale, tied_somewhere
 from policycliff.statements.instances import Instance
 from policycliff.statements.statement import Claim, Outcome, Statement, unmet

@@ -3,7 +3,7 @@
 A random missing reward, raised so that a tied action of a state which the trained policy reaches has advantage 1. The
 certificate is compared with dense linear algebra: which pairs prove it, what one switch gains, what is lost.
 "Reachable" means reached by the trained policy itself, at gamma = 0 an initial state (see
-`policycliff.cliffs.incomplete`).
+`policycliff.cliffs.degeneracy.incomplete`).
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from policycliff.actions.kernels import TIED
 from policycliff.actions.optimal import OptimalActions
-from policycliff.cliffs.incomplete import incomplete_reward_certificate
+from policycliff.cliffs.degeneracy.incomplete import incomplete_reward_certificate
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import moving_pairs, optimal_sets, tied_somewhere
 from policycliff.statements.instances import Instance

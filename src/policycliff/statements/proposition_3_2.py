@@ -5,7 +5,7 @@ Three constructions: the paper's, of height e / (1 + gamma); the same with heigh
 
 import numpy as np
 
-from policycliff.cliffs.construction import CONSTRUCTIONS, cliff_perturbation
+from policycliff.cliffs.ties.construction import CONSTRUCTIONS, cliff_perturbation
 from policycliff.statements.facts import optimal_sets, reward_scale, tied_somewhere
 from policycliff.statements.instances import Instance
 from policycliff.statements.statement import Claim, Outcome, Statement, unmet

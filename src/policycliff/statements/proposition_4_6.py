@@ -6,7 +6,7 @@ positive: only its reward of the raised action there has to move.
 
 import numpy as np
 
-from policycliff.cliffs.components import ComponentPerturbation, component_perturbation
+from policycliff.cliffs.ties.components import ComponentPerturbation, component_perturbation
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import optimal_sets, reward_scale, tied_somewhere
 from policycliff.statements.instances import Instance

@@ -8,7 +8,7 @@ policies can be tried, the least (V - V') / ||x' - x||_1 over other policies and
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.radius import stability_radius
+from policycliff.cliffs.radius.radius import stability_radius
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import moving_pairs, optimal_sets, reward_scale, unique_everywhere
 from policycliff.statements.instances import Instance

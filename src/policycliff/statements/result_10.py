@@ -8,8 +8,8 @@ drops out.
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from policycliff.cliffs.sequences import ending_pairs, is_deterministic_tree
-from policycliff.cliffs.soft_bounds import soft_policy_bounds
+from policycliff.cliffs.soft.bounds import soft_policy_bounds
+from policycliff.cliffs.soft.sequences import ending_pairs, is_deterministic_tree
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import moving_pairs, reward_scale
 from policycliff.statements.instances import Instance

@@ -8,8 +8,8 @@ dense solves just inside and just outside.
 
 import numpy as np
 
-from policycliff.cliffs.discount import length_radius
-from policycliff.cliffs.radius import stability_radius
+from policycliff.cliffs.lines.discount import length_radius
+from policycliff.cliffs.radius.radius import stability_radius
 from policycliff.mdp.model import MDP
 from policycliff.mdp.tree import END, token_tree
 from policycliff.statements.facts import reward_scale

@@ -7,8 +7,8 @@ path says; measured are the kinks of the upper envelope of all policies, and den
 import numpy as np
 from jaxtyping import Bool
 
-from policycliff.cliffs.path import PerturbationPath, perturbation_path
-from policycliff.cliffs.path_parts import uniform_over
+from policycliff.cliffs.lines.parts import uniform_over
+from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
 from policycliff.mdp.model import MDP
 from policycliff.statements.envelope import Envelope, inner, make_envelope
 from policycliff.statements.facts import moving_pairs, random_change, reward_scale

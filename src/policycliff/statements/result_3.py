@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.cliffs.path import PerturbationPath, perturbation_path
+from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
 from policycliff.mdp.model import MDP
 from policycliff.statements.envelope import inner, make_envelope
 from policycliff.statements.instances import Instance

@@ -8,10 +8,10 @@ the discount of the instance.
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.cliffs.soft_bounds import soft_policy_bounds
-from policycliff.cliffs.soft_local import local_moduli, rows_of
-from policycliff.cliffs.soft_problem import make_problem
-from policycliff.cliffs.soft_search import soft_map_of
+from policycliff.cliffs.soft.bounds import soft_policy_bounds
+from policycliff.cliffs.soft.local import local_moduli, rows_of
+from policycliff.cliffs.soft.problem import make_problem
+from policycliff.cliffs.soft.search import soft_map_of
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import random_change, reward_scale
 from policycliff.statements.instances import Instance

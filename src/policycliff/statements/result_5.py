@@ -7,9 +7,9 @@ below the smallest gap. For entropy and for KL to a random reference.
 
 import numpy as np
 
-from policycliff.cliffs.calibration import proven_temperatures
-from policycliff.cliffs.frontier import make_price
-from policycliff.cliffs.soft_problem import SoftProblem, make_problem
+from policycliff.cliffs.soft.calibration import proven_temperatures
+from policycliff.cliffs.soft.frontier import make_price
+from policycliff.cliffs.soft.problem import SoftProblem, make_problem
 from policycliff.mdp.model import MDP
 from policycliff.policies.zero_temperature import PROVEN, zero_temperature_policy
 from policycliff.statements.facts import random_change, reward_scale

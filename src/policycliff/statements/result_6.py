@@ -8,7 +8,7 @@ the right is at least `best`, and every one to the left at most `worst`.
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.cliffs.degeneracy import DegeneracyPrice, degeneracy_price
+from policycliff.cliffs.degeneracy.price import DegeneracyPrice, degeneracy_price
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import moving_pairs
 from policycliff.statements.instances import Instance

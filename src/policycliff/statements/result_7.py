@@ -8,7 +8,7 @@ by other code.
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.tie_breaker_program import SOLVED, least_change
+from policycliff.cliffs.degeneracy.tie_breaker_program import SOLVED, least_change
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import reward_scale
 from policycliff.statements.instances import Instance

@@ -3,7 +3,7 @@
 If |R1 - R2| <= e u for half-widths u over pairs, then |Q1 - Q2|(s, a) <= e H(s, a) with H the optimal Q-values of the
 reward u: max over policies of the expected sum of gamma^t u. For u = 1 without terminal states H = 1 / (1 - gamma) and
 this is Proposition 2.4; with terminal states, or where only the last step is paid (outcome rewards: H = 1, whatever the
-length), H is less, and on acyclic MDPs it is finite at gamma = 1. The bound is attained at the reward 0, by the change e u.
+length), H is less, and on acyclic MDPs it is finite at gamma = 1. The bound is attained, by e u at the reward 0.
 
 Cost: one solve.
 """

@@ -1,0 +1,1 @@
+"""What a tie leaves open: the price of degeneracy, incomplete rewards, tie-breakers."""

@@ -1,0 +1,1 @@
+"""The probability that Gaussian reward noise changes the optimal policy."""

@@ -1,0 +1,1 @@
+"""The optimal policy along a line of rewards: breakpoints, infinitesimal bonuses, the discount."""

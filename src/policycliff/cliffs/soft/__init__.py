@@ -1,0 +1,1 @@
+"""Soft policies: how far they move, which temperature keeps them, what it costs."""

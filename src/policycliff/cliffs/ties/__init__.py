@@ -1,0 +1,1 @@
+"""Over the cliff: the constructions that break a tie, and how optimal sets move."""
