@@ -46,10 +46,3 @@ def test_a_hypothesis_that_is_not_met_silences_the_claims():
 def test_what_is_too_large_is_not_measured():
     assert Outcome(too_large="more than 7 states").verdict == "not measured"
     assert Outcome(too_large="more than 7 states").why == "more than 7 states"
-
-
-@pytest.mark.parametrize("false", [False, np.bool_(False)])
-def test_a_false_of_any_library_is_false(false):
-    outcome = Outcome(hypotheses=(Hypothesis("h", holds=false),), claims=(Claim("b", 1.0, 2.0),))
-    assert outcome.verdict == "hypothesis not met"
-    assert outcome.to_dict()["hypotheses"] == [{"text": "h", "holds": False}]

@@ -17,7 +17,7 @@ NUMBERS = [statement.number for statement in registry.STATEMENTS]
 
 @pytest.fixture(scope="module")
 def report():
-    return theorems(instances=40, seed=3, with_figures=True)
+    return theorems(instances=16, seed=3, with_figures=True)
 
 
 def test_numbers_are_distinct_and_every_example_is_a_built_in_instance():
@@ -37,7 +37,7 @@ def test_every_statement_holds_on_its_example_and_is_resolved_nearly_everywhere(
     assert row.example.outcome.verdict == "holds"
     assert row.example.outcome.claims
     assert row.counts["unresolved"] <= 0.1 * sum(row.counts.values())
-    assert sum(row.counts.values()) == 40 + len(built_in_instances())
+    assert sum(row.counts.values()) == 16 + len(built_in_instances())
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -88,7 +88,7 @@ def test_a_statement_may_be_named_as_people_write_it(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"only": ["Prop 9.9"]}, "the statement 'Prop 9.9'|'9.9'"),
+        ({"only": ["Prop 9.9"]}, "the statement 'Prop 9.9'"),
         ({"instances": -1}, "at least 0"),
         ({"rewards": [[1.0]]}, "only some of"),
     ],

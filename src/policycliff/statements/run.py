@@ -87,8 +87,8 @@ def select(only: Sequence[str] | None) -> tuple[Statement, ...]:
         InvalidInputError: a number that no statement has.
     """
     known = {_plain(statement.number): statement for statement in STATEMENTS}
-    wanted = {_plain(name) for name in only} if only else set(known)
-    unknown = sorted(wanted - set(known))
+    wanted = {_plain(name): name for name in only or known}
+    unknown = [given for name, given in wanted.items() if name not in known]
     if unknown:
         raise fail(
             got=f"the statement {unknown[0]!r}",

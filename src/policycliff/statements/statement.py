@@ -32,12 +32,7 @@ class Hypothesis:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON types."""
-        return {"text": self.text, "holds": None if self.holds is None else bool(self.holds)}
-
-    @property
-    def is_unmet(self) -> bool:
-        """Whether it is known to be false."""
-        return self.holds is not None and not self.holds
+        return {"text": self.text, "holds": self.holds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +95,7 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """One of `VERDICTS`."""
-        if any(item.is_unmet for item in self.hypotheses):
+        if any(item.holds is False for item in self.hypotheses):
             return NOT_MET
         if self.too_large is not None:
             return NOT_MEASURED
@@ -112,7 +107,7 @@ class Outcome:
     @property
     def why(self) -> str | None:
         """The hypothesis that is not met or not decided, or why nothing was measured."""
-        unmet = [item.text for item in self.hypotheses if item.is_unmet]
+        unmet = [item.text for item in self.hypotheses if item.holds is False]
         open_ = [item.text for item in self.hypotheses if item.holds is None]
         return next(iter([*unmet, *([self.too_large] if self.too_large else []), *open_]), None)
 
