@@ -13,6 +13,7 @@ from policycliff.cli.main import app
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+WHOLE = [*sorted((ROOT / "docs" / "reference").glob("*.md")), ROOT / "docs" / "how-to" / "one-reward.md"]
 
 
 def name(path: Path) -> str:
@@ -37,6 +38,13 @@ def test_commands_in_the_docs_exist_with_their_options(page):
             known = {flag for parameter in commands[words[1]].params for flag in parameter.opts}
             given = {word for word in words[2:] if re.match(r"^--?[a-z]", word)}
             assert given <= known | {"--help"}, line
+
+
+@pytest.mark.parametrize("page", WHOLE, ids=name)
+def test_python_on_the_pages_of_the_core_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, name(page), "exec"), {})
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name)
