@@ -11,7 +11,7 @@ from policycliff.statements.cliff_figure import cliff_figure
 from policycliff.statements.facts import reward_scale
 from policycliff.statements.instances import Instance
 
-SHOWN, BOUNDED = "tied chain", "tied chain"
+SHOWN, BOUNDED = "tied chain", "unique chain"
 BOUND_POINTS = 13
 COLUMNS = ("linear", "sharp", "mixing", "certified", "measured")
 
@@ -48,7 +48,7 @@ def bounds_figure(instance: Instance) -> dict[str, Any] | None:
     """Bounds on the soft policy against the reward error, and the worst case that a search found."""
     mdp = instance.mdp
     temperature = 0.25 * reward_scale(mdp)
-    sizes = np.linspace(0.0, reward_scale(mdp), BOUND_POINTS).tolist()
+    sizes = np.linspace(0.0, 0.5 * reward_scale(mdp), BOUND_POINTS).tolist()
     found = [soft_policy_bounds(mdp, size, temperature, starts=4, seed=instance.seed) for size in sizes]
     curves = {name: [min(bounds.worst(name), 1.0) for bounds in found] for name in COLUMNS}
     if max(curves["linear"]) == 0.0:
