@@ -122,6 +122,32 @@ def symmetric_states(rng: np.random.Generator, _gamma: float) -> Arrays:
     return kernel, rewards, np.zeros(2 * half, dtype=bool)
 
 
+def nearly_symmetric(rng: np.random.Generator, gamma: float) -> Arrays:
+    """Symmetric states with one probability or one reward moved by one unit in the last place."""
+    kernel, rewards, terminal = symmetric_states(rng, gamma)
+    array = rewards if rng.random() < 0.5 else kernel
+    where = tuple(rng.choice(np.argwhere(array != 0.0)))
+    array[where] = np.nextafter(array[where], rng.choice([-9.0, 9.0]))
+    return kernel, rewards, terminal
+
+
+def grids(rng: np.random.Generator, _gamma: float) -> Arrays:
+    """Walk on a small grid, slipping to the sides, to a goal that pays and ends, or for nothing at all."""
+    height, width = (int(n) for n in rng.integers(1, 4, 2))
+    size, slip, goal = height * width, float(rng.choice([0.0, 0.1, 0.25, 1 / 3])), int(rng.integers(height * width))
+    moves = np.array([(-1, 0), (0, 1), (1, 0), (0, -1)])
+    kernel = np.zeros((size, 4, size))
+    for state in range(size):
+        ends = np.clip(np.array(divmod(state, width)) + moves, 0, [height - 1, width - 1]) @ [width, 1]
+        for action in range(4):
+            for turn, mass in ((-1, slip), (0, 1 - 2 * slip), (1, slip)):
+                kernel[state, action, ends[(action + turn) % 4]] += mass
+    rewards = kernel[:, :, goal] * float(rng.choice([0.0, 1.0, 1.0]))
+    terminal = np.arange(size) == goal
+    kernel[terminal], rewards[terminal] = 0.0, 0.0
+    return kernel, rewards, terminal
+
+
 def permuted_rows(rng: np.random.Generator, _gamma: float) -> Arrays:
     """The second action permutes the successors of the first."""
     s, a = sizes(rng)
@@ -183,6 +209,8 @@ KINDS: dict[str, Callable[[np.random.Generator, float], Arrays]] = {
     "duplicated actions": duplicated_actions,
     "copied rows": copied_rows,
     "symmetric states": symmetric_states,
+    "nearly symmetric": nearly_symmetric,
+    "grids": grids,
     "permuted rows": permuted_rows,
     "inverse Bellman ties": inverse_bellman,
     "near ties": near_ties,

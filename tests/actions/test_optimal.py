@@ -67,12 +67,12 @@ def test_rewards_decide_between_actions_that_end():
     assert optimal_actions(solve(tied, method="value_iteration")).status.tolist() == ["tied", "unique", "unique"]
 
 
-def test_a_tie_between_different_futures_needs_rational_arithmetic():
+def test_a_tie_by_coincidence_needs_rational_arithmetic():
     kernel = np.zeros((3, 2, 3))
     kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
     kernel[1, :, 1] = kernel[2, :, 2] = 1.0
-    rewards = np.array([[0.0, 0.0], [0.1, 0.0], [0.1, 0.0]])
-    solution = solve(MDP.from_arrays(kernel, rewards, 0.9))
+    rewards = np.array([[0.0, 3.0], [3.0, 1.0], [0.0, -1.0]])  # 3/2 + 3/4 + ... is 3.
+    solution = solve(MDP.from_arrays(kernel, rewards, 0.5))
     assert optimal_actions(solution).status.tolist() == ["unresolved", "unique", "unique"]
     assert optimal_actions(solution, exact=True).status.tolist() == ["tied", "unique", "unique"]
 

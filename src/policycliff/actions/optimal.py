@@ -6,13 +6,15 @@ others, so it always contains A*(s). What is known about a state has three value
 unique      one action is left.
 tied        several are left and they are proven to be equally good: the error is exactly 0 (see `values.backward`); or
             they have identical kernel rows (or gamma = 0, or only terminal successors) and identical rewards; or
-            rational arithmetic found them equal (`exact=True`).
+            identical rewards and the same probability mass in each group of states that are proven to have equal
+            values (`actions.lumping`: symmetric worlds, grids, zero rewards); or rational arithmetic found them equal
+            (`exact=True`).
 unresolved  several are left and nothing is proven: solve to a smaller tolerance, or use `exact=True`.
 
-Equality is about the given float64 numbers: 0.1 + 0.2 is not 0.3. Where actions share kernel rows their rewards decide
-exactly, so a difference far below the error can still make an action unique.
+Equality is about the given float64 numbers: 0.1 + 0.2 is not 0.3. Where actions share kernel rows or masses their
+rewards decide exactly, so a difference far below the error can still make an action unique.
 
-Cost: O(pairs), plus rational arithmetic where asked for.
+Cost: O(pairs), plus lumping where states are left unresolved, plus rational arithmetic where asked for.
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64
 
 from policycliff.actions.kernels import TIED, UNIQUE, UNRESOLVED, classify
+from policycliff.actions.lumping import settle_by_lumping
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
 from policycliff.mdp.model import MDP
@@ -130,6 +133,8 @@ def optimal_actions(solution: Solution, *, exact: bool = False) -> OptimalAction
     else:
         kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.terminal, mdp.gamma)
         classify(*kernel, solution.q_values, error, members, gaps, codes)
+        settle_by_lumping(mdp, values=solution.values, error=error, members=members, codes=codes)
+        gaps[codes == TIED] = 0.0
     return OptimalActions(mdp=mdp, members=frozen(members), gaps=frozen(gaps), codes=frozen(codes), error_bound=error)
 
 
