@@ -16,8 +16,9 @@ from policycliff.statements.facts import (
     unique_everywhere,
 )
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import can_enumerate, measured_q, policies, spans
+from policycliff.statements.measure import can_enumerate, measured_q, policies, rounding, spans
 from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement, unmet
+from policycliff.statements.ties import pair_lead
 from policycliff.values.horizon import reward_horizon
 
 SHARES = np.array([0.5, 0.25, 0.25])
@@ -61,9 +62,10 @@ def check_one_component(instance: Instance) -> Outcome:
     q, error = measured_q(mdp, mdp.rewards + weights[component][mdp.pair_states] * move)
     lead = float(q[members[-1]] - q[members[:-1]].max())
     frozen_lead = _lead_without_weight(mdp, members)
-    claims = [Claim("lead of the raised action, at least", 0.0, lead - 4.0 * error, ">=")]
+    slack = 2.0 * error + rounding(mdp, reward_scale(mdp))
+    claims = [Claim("lead of the raised action, at least", pair_lead(mdp, size), lead, ">=", slack)]
     if frozen_lead is not None:
-        claims.append(Claim("lead with weight 0 at the tie, rows alike", 0.0, frozen_lead, "=", 1e-9))
+        claims.append(Claim("lead with weight 0 at the tie, rows alike", 0.0, frozen_lead, "=", slack, size))
     return Outcome(hypotheses=(tied_somewhere(actions), positive), claims=tuple(claims))
 
 

@@ -1,7 +1,7 @@
 """What several checks need of an instance: certified optimal sets, hypotheses, random changes of rewards."""
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from policycliff.actions.kernels import TIED, UNIQUE, UNRESOLVED
 from policycliff.actions.optimal import OptimalActions, optimal_actions
@@ -39,6 +39,12 @@ def tied_state(actions: OptimalActions) -> int:
     return int(np.argmax(actions.codes == TIED))
 
 
+def convex_weights(weights: Float64[np.ndarray, "components states"]) -> Hypothesis:
+    """The paper's assumption on the weights of a tuple of rewards."""
+    convex = bool((weights >= 0.0).all() and np.abs(weights.sum(axis=0) - 1.0).max() <= 1e-9)
+    return Hypothesis("weights are at least 0 and sum to 1 in each state", convex)
+
+
 def moving_pairs(mdp: MDP) -> Float64[np.ndarray, " pairs"]:
     """(pairs,) 1 where a reward may change, 0 at terminal states."""
     return (~mdp.terminal[mdp.pair_states]).astype(np.float64)
@@ -48,6 +54,11 @@ def random_change(mdp: MDP, size: float, rng: np.random.Generator) -> Float64[np
     """A change of the rewards of sup norm at most `size`: half the time a random corner of the ball."""
     draw = rng.choice([-1.0, 1.0], mdp.n_pairs) if rng.random() < 0.5 else rng.uniform(-1.0, 1.0, mdp.n_pairs)
     return np.asarray(size * draw * moving_pairs(mdp))
+
+
+def adverse_change(mdp: MDP, members: Bool[np.ndarray, " pairs"], size: float) -> Float64[np.ndarray, " pairs"]:
+    """The corner of the ball that favours all actions outside the given sets: where nothing comes after, the worst."""
+    return np.asarray(size * np.where(members, -1.0, 1.0) * moving_pairs(mdp))
 
 
 def reward_scale(mdp: MDP) -> float:

@@ -1,7 +1,7 @@
 """The figure of the soft policy: actions on [-10, 10] with three equal optima at -5, 0 and 5, alpha = 0.5.
 
 Under a tilt t a of the Q-function the hard choice jumps to one end of the optima; the soft density moves by at most
-tanh(span / (4 alpha)). The measured figures come from a finer grid, Simpson's rule and the peaks written anew; the
+tanh(span / (4 alpha)). Measured by the peaks written anew, the soft shift also on a finer grid with Simpson's rule; the
 instance only seeds the tilt.
 """
 
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from scipy.integrate import simpson, trapezoid
 
-from policycliff.policies.continuous import soft_policy_figure
+from policycliff.policies.continuous import SoftPolicyFigure, soft_policy_figure
 from policycliff.statements.instances import Instance
 from policycliff.statements.statement import Claim, Outcome, Statement
 
 ALPHA, LOW, HIGH = 0.5, -10.0, 10.0
 FINE = 8001
+PLACES = (-5.0, -2.5, 0.0, 2.5, 5.0)
 
 
 def check(instance: Instance) -> Outcome:
@@ -24,18 +25,22 @@ def check(instance: Instance) -> Outcome:
     tilt = float(10.0 ** instance.generator("Fig. soft policy").uniform(-6.0, -2.0))
     figure = soft_policy_figure(temperature=ALPHA, tilt=tilt)
     actions = np.linspace(LOW, HIGH, FINE)
-    q = _peaks(actions)
-    before, after = actions[q > 1.0 - 1e-12], actions[_near_best(q + tilt * actions)]
+    grid = np.linspace(LOW, HIGH, figure.actions.size)
+    hard = _peaks(grid)
+    before, after = grid[hard > 1.0 - 1e-12], grid[_near_best(hard + tilt * grid)]
     shift = _shift(actions, tilt, simpson)
-    coarse = _shift(np.linspace(LOW, HIGH, figure.actions.size), tilt, trapezoid)
+    coarse = _shift(grid, tilt, trapezoid)
     return Outcome(
         claims=(
             Claim("total variation of the soft policy", figure.soft_bound, shift, "<=", 1e-7),
             Claim("the same, on the grid of the figure", figure.soft_shift, coarse, "=", 1e-12),
-            Claim(
-                "Hausdorff distance of the hard optima", figure.hard_distance, _hausdorff(before, after), ">=", 1e-12
-            ),
+            Claim("Hausdorff distance of the hard optima", figure.hard_distance, _hausdorff(before, after), "=", 1e-12),
             Claim("jump of the uniform choice among three", figure.hard_jump, 1.0 - 1.0 / before.size, "=", 1e-12),
+            Claim("number of hard optima before", 3.0, float(figure.maximisers_before.sum()), "="),
+            Claim(
+                "the bound, attained by two ends", figure.soft_bound, _two_ends(tilt), "=", 1e-10 * figure.soft_bound
+            ),
+            Claim("density between optima over that at them", 1.0, _dip(figure), "<="),
         )
     )
 
@@ -55,6 +60,20 @@ def _shift(actions: np.ndarray, tilt: float, rule: Callable[..., Any]) -> float:
     weights = [np.exp(values / ALPHA) for values in (q, q + tilt * actions)]
     densities = [weight / rule(weight, x=actions) for weight in weights]
     return 0.5 * float(rule(np.abs(densities[0] - densities[1]), x=actions))
+
+
+def _two_ends(tilt: float) -> float:
+    """The shift of a soft choice between the two ends of the interval whose odds the tilt turns around."""
+    q = np.array([0.25, -0.25]) * tilt * (HIGH - LOW)
+    odds = np.exp(q / ALPHA)
+    before, after = odds / odds.sum(), odds[::-1] / odds.sum()
+    return 0.5 * float(np.abs(before - after).sum())
+
+
+def _dip(figure: SoftPolicyFigure) -> float:
+    """Density half-way between optima over the least at an optimum: the soft policy keeps all three peaks."""
+    at = {place: float(figure.density_before[np.argmin(np.abs(figure.actions - place))]) for place in PLACES}
+    return max(at[-2.5], at[2.5]) / min(at[-5.0], at[0.0], at[5.0])
 
 
 def _hausdorff(first: np.ndarray, second: np.ndarray) -> float:

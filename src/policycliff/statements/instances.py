@@ -169,6 +169,19 @@ def _sharp_modulus() -> MDP:
     return MDP.from_arrays(kernel, np.zeros((3, 2)), 0.75, available=available, initial=[1.0, 0.0, 0.0])
 
 
+def extremal_world(epsilon: float, gamma: float) -> tuple[MDP, Float64[np.ndarray, " pairs"]]:
+    """Where a soft policy moves most: a choice between a state that gains and one that loses, and that change.
+
+    Under the change of size epsilon the odds at the choice turn around: total variation tanh(epsilon / (2 alpha (1 -
+    gamma))), which Result 4 claims and no world exceeds.
+    """
+    start = epsilon / (2.0 * (1.0 - gamma))
+    kernel = np.zeros((4, 3))
+    kernel[0, 1] = kernel[1, 2] = kernel[2, 1] = kernel[3, 2] = 1.0
+    mdp = MDP.from_pairs([0, 0, 1, 2], kernel, [-start, start, 0.0, 0.0], gamma)
+    return mdp, epsilon * np.array([1.0, -1.0, 1.0, -1.0])
+
+
 def _early_stop() -> MDP:
     """One state: stop for 1, or stay for 0, gamma = 1/2; the radius 1/3 exceeds half the gap."""
     kernel = np.zeros((2, 2, 2))

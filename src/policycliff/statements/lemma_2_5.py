@@ -10,11 +10,11 @@ from policycliff.actions.kernels import TIED
 from policycliff.cliffs.ties.construction import cliff_perturbation
 from policycliff.cliffs.ties.hemicontinuity import argmax_drift
 from policycliff.mdp.model import MDP
-from policycliff.statements.facts import optimal_sets, random_change, reward_scale
+from policycliff.statements.facts import adverse_change, optimal_sets, random_change, reward_scale
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_q, spans
 from policycliff.statements.statement import Claim, Outcome, Statement
-from policycliff.statements.ties import tied_members
+from policycliff.statements.ties import measured_choice, tied_members
 
 TRIALS = 4
 SIZES = (2.0**-4, 2.0**-10, 2.0**-16)
@@ -24,15 +24,16 @@ def check(instance: Instance) -> Outcome:
     """Random directions within the proven step; where a state is tied, also what it loses however small the change."""
     mdp, rng = instance.mdp, instance.generator("Lemma 2.5")
     before = _sets(mdp, mdp.rewards)
+    inside = np.isin(np.arange(mdp.n_pairs), list(set.union(*before)))
+    directions = [adverse_change(mdp, inside, 1.0), *(random_change(mdp, 1.0, rng) for _ in range(TRIALS))]
     entered = 0
-    for _ in range(TRIALS):
-        direction = random_change(mdp, 1.0, rng)
-        step = 0.9 * min(argmax_drift(mdp, direction, [0.0]).containment_step, reward_scale(mdp))
+    for direction in directions:
+        step = min(0.999 * argmax_drift(mdp, direction, [0.0]).containment_step, reward_scale(mdp))
         after = _sets(mdp, mdp.rewards + step * direction)
         entered += sum(len(new - old) for new, old in zip(after, before, strict=True))
     smallest = float(min(len(members) for members in before))
     claims = [
-        Claim("actions that enter a set under small changes", 0.0, float(entered), "="),
+        Claim(f"actions that enter a set under {len(directions)} small changes", 0.0, float(entered), "="),
         Claim("size of the smallest set, at least", 1.0, smallest, ">="),
     ]
     return Outcome(claims=(*claims, *_losses(instance)))
@@ -47,6 +48,8 @@ def _losses(instance: Instance) -> list[Claim]:
     state, members = tied_members(actions)
     winner, scale = int(members[-1]), reward_scale(mdp)
     moves = [cliff_perturbation(mdp, state, int(mdp.actions[winner]), size * scale) for size in SIZES]
+    if any(measured_choice(mdp, move.rewards, winner)[0] is None for move in moves):
+        return [Claim("actions lost at a tie, however small the change", members.size - 1.0, np.nan, "=")]
     found = [_sets(mdp, move.rewards)[state] for move in moves]
     q, error = measured_q(mdp)
     here = q[mdp.offsets[state] : mdp.offsets[state + 1]]

@@ -3,17 +3,18 @@
 import numpy as np
 
 from policycliff.rewards.effective import effective_reward
-from policycliff.statements.facts import moving_pairs
+from policycliff.statements.facts import convex_weights, moving_pairs
 from policycliff.statements.instances import Instance
-from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement
+from policycliff.statements.statement import Claim, Outcome, Statement, unmet
 
 
 def check(instance: Instance) -> Outcome:
     """Random moves of the components; the move that they share attains the bound."""
     mdp = instance.mdp
     rewards, weights = instance.tuple_of_rewards()
-    convex = bool((weights >= 0.0).all() and np.abs(weights.sum(axis=0) - 1.0).max() <= 1e-9)
-    hypothesis = Hypothesis("weights are at least 0 and sum to 1 in each state", convex)
+    hypothesis = convex_weights(weights)
+    if not hypothesis.holds:
+        return unmet(hypothesis)
     rng = instance.generator("Lemma 4.2")
     moves = rng.uniform(-1.0, 1.0, rewards.shape) * moving_pairs(mdp)
     before = effective_reward(rewards, weights, mdp=mdp)
@@ -23,13 +24,20 @@ def check(instance: Instance) -> Outcome:
         for pair, state in enumerate(mdp.pair_states.tolist())
     ]
     together = effective_reward(rewards + 0.5 * moving_pairs(mdp), weights, mdp=mdp)
-    error = 1e-14 * float(np.abs(rewards).max() + 1.0) * len(rewards)
+    large = float(np.abs(rewards).max() + 1.0)
+    error = 1e-14 * large * len(rewards)
     return Outcome(
         hypotheses=(hypothesis,),
         claims=(
             Claim("sup of the move", float(np.abs(moves).max()), float(np.abs(after - before).max()), "<=", error),
-            Claim("the move, term by term", 0.0, float(np.abs(after - before - by_hand).max()), "=", error),
-            Claim("a shared move of 1/2 arrives whole", 0.5, float(np.abs(together - before).max()), "=", error),
+            Claim("the move, term by term", 0.0, float(np.abs(after - before - by_hand).max()), "=", error, large),
+            Claim(
+                "a shared move of 1/2 arrives whole",
+                0.5 * float(moving_pairs(mdp).max()),
+                float(np.abs(together - before).max()),
+                "=",
+                error,
+            ),
         ),
     )
 

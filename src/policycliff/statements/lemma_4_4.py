@@ -4,32 +4,36 @@ import numpy as np
 
 from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
-from policycliff.statements.facts import random_change, reward_scale
+from policycliff.statements.facts import adverse_change, convex_weights, random_change, reward_scale
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_q, spans
-from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement
+from policycliff.statements.statement import Claim, Outcome, Statement, unmet
 from policycliff.values.horizon import reward_horizon
 
-TRIALS = 4
+TRIALS = 5
 
 
 def check(instance: Instance) -> Outcome:
     """All components move on their own, too little for a strictly worse action to catch up: none enters a set."""
     mdp = instance.mdp
     rewards, weights = instance.tuple_of_rewards()
-    convex = bool((weights >= 0.0).all() and np.abs(weights.sum(axis=0) - 1.0).max() <= 1e-9)
+    convex = convex_weights(weights)
+    if not convex.holds:
+        return unmet(convex)
     rng = instance.generator("Lemma 4.4")
     q, error = measured_q(mdp)
     before, margin = _sets(mdp, q, error), _least_positive_gap(mdp, q, error)
     horizon = float(reward_horizon(mdp).max())
-    step = 0.9 * min(margin / (2.0 * horizon), reward_scale(mdp)) if horizon > 0.0 else 1.0
+    step = min(0.999 * margin / (2.0 * horizon), reward_scale(mdp)) if horizon > 0.0 else 1.0
+    inside = np.isin(np.arange(mdp.n_pairs), list(set.union(*before)))
+    together = np.array([adverse_change(mdp, inside, step)] * len(rewards))
     entered = 0
-    for _ in range(TRIALS):
-        moves = np.array([random_change(mdp, step, rng) for _ in rewards])
+    for trial in range(TRIALS):
+        moves = np.array([random_change(mdp, step, rng) for _ in rewards]) if trial else together
         after = _sets(mdp, *measured_q(mdp, effective_reward(rewards + moves, weights, mdp=mdp)))
         entered += sum(len(new - old) for new, old in zip(after, before, strict=True))
     return Outcome(
-        hypotheses=(Hypothesis("weights are at least 0 and sum to 1 in each state", convex),),
+        hypotheses=(convex,),
         claims=(
             Claim(f"actions that enter a set under {TRIALS} moves of the components", 0.0, float(entered), "="),
             Claim("size of the smallest set, at least", 1.0, float(min(map(len, before))), ">="),

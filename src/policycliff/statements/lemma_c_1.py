@@ -41,12 +41,19 @@ def check(instance: Instance) -> Outcome:
     return Outcome(
         claims=(
             Claim("Lipschitz constant", 1.0 / width, slope, "<=", rounding),
+            Claim("distance to max(0, 1 - d / width)", 0.0, _off(heights, distances[0], width), "=", 1e-14, 1.0),
             Claim("value at the centre", 1.0, float(heights[0]), "="),
             Claim("largest value", 1.0, float(phi.max()), "<="),
             Claim("least value", 0.0, float(phi.min()), ">="),
             Claim("largest value beyond the width", 0.0, float(beyond.max(initial=0.0)), "="),
         )
     )
+
+
+def _off(heights: np.ndarray, distances: np.ndarray, width: float) -> float:
+    """How far the bump is from its formula, pair by pair."""
+    formula = [max(0.0, (width - distance) / width) for distance in distances.tolist()]
+    return max(abs(height - value) for height, value in zip(heights.tolist(), formula, strict=True))
 
 
 STATEMENT = Statement(

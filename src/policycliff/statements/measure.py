@@ -1,7 +1,9 @@
 """Measured quantities, by code that shares nothing with the solvers: dense NumPy linear algebra and enumeration.
 
-Howard's policy iteration with dense solves up to a few hundred states, plain value iteration beyond. Errors are bounds
-in exact arithmetic (residual / (1 - gamma)) with an allowance for rounding; proven bounds are the solvers' business.
+Howard's policy iteration with dense solves up to a few hundred states, refined with residuals in extended precision
+(NumPy's longdouble, where it is longer than float64), so that discounts near 1 leave digits to compare; plain value
+iteration beyond. Errors are (residual + rounding) / (1 - gamma) with an allowance for the rounding of one backup;
+proven bounds are the solvers' business.
 """
 
 from collections.abc import Iterator
@@ -9,13 +11,14 @@ from itertools import product
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from scipy.linalg import lu_factor, lu_solve
 
 from policycliff.mdp.model import MDP
 
 DENSE_LIMIT = 400
 POLICY_LIMIT = 4096
 SWEEPS = 200_000
-ALLOWANCE = 1e-13
+REFINEMENTS = 4
 
 Pairs = Float64[np.ndarray, " pairs"]
 States = Float64[np.ndarray, " states"]
@@ -39,11 +42,12 @@ def gibbs(mdp: MDP, q: Pairs, *, base: Pairs, temperature: float) -> Pairs:
     return np.asarray(weights / np.add.reduceat(weights, mdp.offsets[:-1])[mdp.pair_states])
 
 
-def _backup(mdp: MDP, v: States, rewards: Pairs) -> Pairs:
+def _backup(mdp: MDP, v: np.ndarray, rewards: Pairs) -> np.ndarray:
+    """R + gamma P v, in the precision of v."""
     return np.asarray(rewards + mdp.gamma * (mdp.transitions @ v))
 
 
-def _maximum(mdp: MDP, q: Pairs, base: Pairs | None, temperature: float) -> States:
+def _maximum(mdp: MDP, q: np.ndarray, base: Pairs | None, temperature: float) -> np.ndarray:
     """Values (states,) of the hard or soft maximum; terminal states have value 0."""
     top = np.maximum.reduceat(q if base is None else np.where(base > 0.0, q, -np.inf), mdp.offsets[:-1])
     if base is not None:
@@ -54,11 +58,48 @@ def _maximum(mdp: MDP, q: Pairs, base: Pairs | None, temperature: float) -> Stat
 
 def _measured(mdp: MDP, rewards: Pairs | None, base: Pairs | None, temperature: float) -> tuple[Pairs, float]:
     reward = mdp.rewards if rewards is None else rewards
-    v = _iterate(mdp, reward, base, temperature)
+    v: np.ndarray = _iterate(mdp, reward, base, temperature)
+    if mdp.n_states <= DENSE_LIMIT:
+        v = _refined(mdp, v, reward, base, temperature)
     q = _backup(mdp, v, reward)
     residual = float(np.abs(_maximum(mdp, q, base, temperature) - v).max())
-    scale = float(np.abs(reward).max()) + float(np.abs(v).max())
-    return q, (residual + ALLOWANCE * scale) * growth(mdp)
+    scale = float(np.abs(reward).max()) + float(np.abs(v).max()) + (0.0 if base is None else temperature)
+    terms = int(np.diff(mdp.indptr).max(initial=0)) + (8 if base is None else 8 + int(np.diff(mdp.offsets).max()))
+    allowance = terms * float(np.finfo(v.dtype).eps) * scale
+    error = (residual + allowance) * growth(mdp) + float(np.spacing(float(np.abs(q).max())))
+    return np.asarray(q, dtype=np.float64), error
+
+
+def _refined(mdp: MDP, v: States, rewards: Pairs, base: Pairs | None, temperature: float) -> np.ndarray:
+    """Newton steps with residuals in extended precision and one dense factorisation, while the residual falls."""
+    precise = v.astype(np.longdouble)
+    policy = _policy(mdp, _backup(mdp, v, rewards), base, temperature)
+    factors = lu_factor(np.eye(mdp.n_states) - mdp.gamma * _chain(mdp, policy))
+    best, least = precise, np.inf
+    for _ in range(REFINEMENTS):
+        residual = _maximum(mdp, _backup(mdp, precise, rewards), base, temperature) - precise
+        size = float(np.abs(residual).max())
+        if size < least:
+            best, least = precise, size
+        if size == 0.0:
+            break
+        precise = precise + lu_solve(factors, np.asarray(residual, dtype=np.float64))
+    return best
+
+
+def _policy(mdp: MDP, q: Pairs, base: Pairs | None, temperature: float) -> Pairs:
+    """The greedy policy of q (the first best action), or the soft one."""
+    if base is not None:
+        return gibbs(mdp, q, base=base, temperature=temperature)
+    policy = np.zeros(mdp.n_pairs)
+    policy[greedy_pairs(mdp, q)] = 1.0
+    return policy
+
+
+def _chain(mdp: MDP, policy: Pairs) -> np.ndarray:
+    """The dense kernel over states of a policy; terminal states lead nowhere, their value is 0."""
+    chain = np.add.reduceat(policy[:, None] * mdp.transitions.toarray(), mdp.offsets[:-1], axis=0)
+    return np.where(mdp.terminal[:, None], 0.0, chain)
 
 
 def _iterate(mdp: MDP, rewards: Pairs, base: Pairs | None, temperature: float) -> States:
@@ -80,8 +121,7 @@ def _iterate(mdp: MDP, rewards: Pairs, base: Pairs | None, temperature: float) -
 def _evaluated(mdp: MDP, q: Pairs, rewards: Pairs, base: Pairs | None, temperature: float) -> States:
     """Values of the greedy (or soft) policy of q, by a dense solve."""
     if base is None:
-        choice = np.array([first + int(np.argmax(q[first:last])) for first, last in spans(mdp)])
-        return policy_values(mdp, choice, rewards)
+        return policy_values(mdp, greedy_pairs(mdp, q), rewards)
     policy = gibbs(mdp, q, base=base, temperature=temperature)
     relative = np.where(policy > 0.0, np.log(np.maximum(policy, 1e-300) / np.where(base > 0.0, base, 1.0)), 0.0)
     return stochastic_values(
@@ -89,19 +129,37 @@ def _evaluated(mdp: MDP, q: Pairs, rewards: Pairs, base: Pairs | None, temperatu
     )
 
 
+def greedy_pairs(mdp: MDP, q: Pairs) -> Int64[np.ndarray, " states"]:
+    """(states,) the first best pair of each state."""
+    return np.array([first + int(np.argmax(q[first:last])) for first, last in spans(mdp)])
+
+
 def policy_values(mdp: MDP, choice: Int64[np.ndarray, " states"], rewards: Pairs | None = None) -> States:
     """(states,) values of the deterministic policy that takes pair choice[s], by a dense solve."""
     reward = mdp.rewards if rewards is None else rewards
-    kernel = mdp.transitions[choice].toarray()
-    return np.linalg.solve(np.eye(mdp.n_states) - mdp.gamma * kernel, np.where(mdp.terminal, 0.0, reward[choice]))
+    return _evaluation(mdp, mdp.transitions[choice].toarray(), reward[choice])
 
 
 def stochastic_values(mdp: MDP, policy: Pairs, rewards: Pairs | None = None) -> States:
     """(states,) values of a policy over pairs, by a dense solve."""
     reward = mdp.rewards if rewards is None else rewards
     kernel = np.add.reduceat(policy[:, None] * mdp.transitions.toarray(), mdp.offsets[:-1], axis=0)
-    right = np.where(mdp.terminal, 0.0, np.add.reduceat(policy * reward, mdp.offsets[:-1]))
-    return np.linalg.solve(np.eye(mdp.n_states) - mdp.gamma * kernel, right)
+    return _evaluation(mdp, kernel, np.add.reduceat(policy * reward, mdp.offsets[:-1]))
+
+
+def _evaluation(mdp: MDP, kernel: np.ndarray, rewards: States) -> States:
+    """Values of a chain, 0 at terminal states: a dense solve and one correction with the residual in long double."""
+    chain = np.where(mdp.terminal[:, None], 0.0, mdp.gamma * kernel)
+    right = np.where(mdp.terminal, 0.0, rewards)
+    factors = lu_factor(np.eye(mdp.n_states) - chain)
+    values = lu_solve(factors, right)
+    residual = right + chain.astype(np.longdouble) @ values - values
+    return np.asarray(values + lu_solve(factors, np.asarray(residual, dtype=np.float64)))
+
+
+def rounding(mdp: MDP, size: float) -> float:
+    """What plain float64 solves, the package's own among them, may lose on values of this size."""
+    return 1e-14 * growth(mdp) * abs(size)
 
 
 def growth(mdp: MDP) -> float:

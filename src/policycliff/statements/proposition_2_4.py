@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from policycliff.mdp.model import MDP
 from policycliff.statements.facts import discounted, moving_pairs, random_change, reward_scale
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import measured_q
+from policycliff.statements.measure import measured_q, rounding
 from policycliff.statements.statement import Claim, Outcome, Statement, unmet
 from policycliff.values.horizon import reward_horizon
 
@@ -31,9 +32,20 @@ def check(instance: Instance) -> Outcome:
                 size * horizon,
                 float(lifted.max()),
                 "=",
-                third_error + 1e-11 * size * horizon,
+                third_error + 1e-11 * size * horizon + rounding(mdp, size * horizon),
             ),
+            _attained(mdp.gamma, size),
         ),
+    )
+
+
+def _attained(gamma: float, size: float) -> Claim:
+    """The paper's constant where nothing ends: one state, the reward 0 and then `size`."""
+    forever = MDP.from_arrays(np.ones((1, 1, 1)), [[0.0]], gamma)
+    moved, error = measured_q(forever, np.array([size]))
+    claimed = size / (1.0 - gamma)
+    return Claim(
+        "1 / (1 - gamma) attained by one state", claimed, float(moved[0]), "=", error + rounding(forever, claimed)
     )
 
 

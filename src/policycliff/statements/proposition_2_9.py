@@ -10,7 +10,7 @@ from policycliff.cliffs.ties.construction import cliff_perturbation
 from policycliff.statements.facts import optimal_sets, reward_scale, tied_somewhere
 from policycliff.statements.instances import Instance
 from policycliff.statements.statement import Claim, Outcome, Statement, unmet
-from policycliff.statements.ties import MOST_RAISED, measured_lead, measured_members, tied_members
+from policycliff.statements.ties import MOST_RAISED, bump_claim, furthest, measured_choice, tied_members
 
 LARGE, SMALL = 2.0**-4, 2.0**-20
 
@@ -27,17 +27,16 @@ def check(instance: Instance) -> Outcome:
         for share in (LARGE, SMALL):
             moved = cliff_perturbation(mdp, state, int(mdp.actions[pair]), share * scale)
             norms.append(float(np.abs(moved.rewards - mdp.rewards).max()) / (share * scale))
-            after = measured_members(mdp, moved.rewards, state)
-            # Any choice of another tied action before, the only optimal one after.
-            jumps.append(float(after.tolist() == [pair]))
+            after, _ = measured_choice(mdp, moved.rewards, pair)
+            # Any choice of another tied action before, this one alone after: 1 minus what is left to others.
+            jumps.append(np.nan if after is None else float(after[pair]))
     raised = cliff_perturbation(mdp, state, int(mdp.actions[members[-1]]), LARGE * scale)
-    lead, error = measured_lead(mdp, raised.rewards, int(members[-1]))
     return Outcome(
         hypotheses=(tied_somewhere(actions),),
         claims=(
             Claim("change of the reward over epsilon", 1.0, max(norms), "<=", 1e-15),
-            Claim("least total variation of a choice that took another action", 1.0, min(jumps), "="),
-            Claim("lead of the raised action: the height of the bump", raised.height, lead, "=", error),
+            Claim("least total variation of a choice that took another action", 1.0, furthest(jumps, 1.0), "="),
+            bump_claim(mdp, raised, int(members[-1])),
         ),
     )
 

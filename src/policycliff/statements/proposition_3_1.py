@@ -15,10 +15,8 @@ from policycliff.cliffs.degeneracy.incomplete import incomplete_reward_certifica
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import moving_pairs, optimal_sets, tied_somewhere
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import DENSE_LIMIT, growth, measured_q, policy_values
+from policycliff.statements.measure import DENSE_LIMIT, measured_q, policy_values, rounding
 from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement, unmet
-
-ALLOWANCE = 1e-12
 
 States = Bool[np.ndarray, " states"]
 Choice = Int64[np.ndarray, " states"]
@@ -51,8 +49,9 @@ def _claims(actions: OptimalActions, choice: Choice, reached: States, missing: R
     certificate = incomplete_reward_certificate(mdp, missing, policy=policy)
     total = mdp.rewards + missing
     best, error = measured_q(mdp, total)
-    slack = 2.0 * error + ALLOWANCE * growth(mdp) * (1.0 + float(np.abs(total).max()))
     values = policy_values(mdp, choice, total)
+    large = float(np.abs(total).max()) + float(np.abs(values).max())
+    slack = 2.0 * error + rounding(mdp, large)
     top = np.where(mdp.terminal, 0.0, np.maximum.reduceat(best, mdp.offsets[:-1]))
     switched = choice.copy()
     if certificate.states.size:
@@ -63,11 +62,16 @@ def _claims(actions: OptimalActions, choice: Choice, reached: States, missing: R
     proofs = actions.members & reached[mdp.pair_states] & (_advantages(mdp, choice, missing) > max(slack, 1e-9))
     return (
         Claim(
-            "loss of the trained policy, at least what one switch gains", certificate.one_step_gain, loss, ">=", slack
+            "loss of the trained policy, at least what one switch gains",
+            certificate.one_step_gain,
+            loss,
+            ">=",
+            slack,
+            large,
         ),
         Claim("that gain is positive", 0.0, certificate.one_step_bracket[0], ">="),
-        Claim("gain of the strongest switch", certificate.one_step_gain, gain, "=", slack),
-        Claim("loss of the trained policy", certificate.loss, loss, "=", slack),
+        Claim("gain of the strongest switch", certificate.one_step_gain, gain, "=", slack, large),
+        Claim("loss of the trained policy", certificate.loss, loss, "=", slack, large),
         Claim("pairs that prove it", float(certificate.states.size), float(proofs.sum()), "="),
     )
 

@@ -2,19 +2,20 @@
 
 import numpy as np
 
+from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
-from policycliff.statements.facts import discounted, random_change, reward_scale
+from policycliff.statements.facts import convex_weights, discounted, moving_pairs, random_change, reward_scale
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import measured_q
-from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement, unmet
+from policycliff.statements.measure import measured_q, rounding
+from policycliff.statements.statement import Claim, Outcome, Statement, unmet
+from policycliff.values.horizon import reward_horizon
 
 
 def check(instance: Instance) -> Outcome:
-    """Every component moves on its own."""
+    """Every component moves on its own; and all alike, which attains the horizon form."""
     mdp = instance.mdp
     rewards, weights = instance.tuple_of_rewards()
-    convex = bool((weights >= 0.0).all() and np.abs(weights.sum(axis=0) - 1.0).max() <= 1e-9)
-    hypotheses = (discounted(mdp), Hypothesis("weights are at least 0 and sum to 1 in each state", convex))
+    hypotheses = (discounted(mdp), convex_weights(weights))
     if not all(item.holds for item in hypotheses):
         return unmet(*hypotheses)
     rng = instance.generator("Prop 4.3")
@@ -28,7 +29,20 @@ def check(instance: Instance) -> Outcome:
         "<=",
         first_error + second_error,
     )
-    return Outcome(hypotheses=hypotheses, claims=(claim,))
+    return Outcome(hypotheses=hypotheses, claims=(claim, _attained(mdp, rewards, weights)))
+
+
+def _attained(mdp: MDP, rewards: np.ndarray, weights: np.ndarray) -> Claim:
+    """From a tuple whose effective reward is 0, all components move alike: attained with the horizon of the world."""
+    size = 0.25 * reward_scale(mdp)
+    still = rewards - effective_reward(rewards, weights, mdp=mdp)
+    q, error = measured_q(mdp, effective_reward(still + size * moving_pairs(mdp), weights, mdp=mdp))
+    claimed = size * float(reward_horizon(mdp).max())
+    # The components may be large and cancel only up to rounding.
+    allowance = 1e-11 * claimed + rounding(mdp, claimed + float(np.abs(rewards).max()))
+    return Claim(
+        "attained with the horizon where all move alike", claimed, float(q.max(initial=0.0)), "=", error + allowance
+    )
 
 
 STATEMENT = Statement(

@@ -2,7 +2,8 @@
 
 Claimed are the radius and its witness. Measured, by dense code of its own: how far one must go along the witness until
 the policy loses its optimality (bisection), whether random corners of the ball change it just inside, and, where all
-policies can be tried, the least (V - V') / ||x' - x||_1 over other policies and states, x the visits of pairs.
+policies can be tried, the least (V - V') / ||x' - x||_1 over other policies and states, x the visits of pairs; for the
+Euclidean ball with the 2-norm, for half-widths u with ||u (x' - x)||_1.
 """
 
 import numpy as np
@@ -15,11 +16,11 @@ from policycliff.statements.instances import Instance
 from policycliff.statements.measure import (
     DENSE_LIMIT,
     can_enumerate,
-    growth,
     measured_q,
     n_policies,
     policies,
     policy_values,
+    rounding,
     spans,
 )
 from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement, unmet
@@ -48,17 +49,35 @@ def check(instance: Instance) -> Outcome:
     rng, moving = instance.generator("Result 1"), moving_pairs(mdp)
     corners = [0.999 * result.radius * moving * rng.choice([-1.0, 1.0], mdp.n_pairs) for _ in range(TRIALS)]
     flips = sum((_greedy(mdp, mdp.rewards + corner) != best).any() for corner in corners)
-    border = _border(mdp, best, result.witness / result.radius, reach=2.0 * result.radius)
+    direction = result.witness / np.abs(result.witness).max()
+    border = _border(mdp, best, direction, reach=2.0 * result.radius)
     certified = float(actions.gaps.min()) / (2.0 * float(reward_horizon(mdp).max()))
-    error = 1e-13 * reward_scale(mdp) * growth(mdp) + result.bracket[1] - result.bracket[0]
+    error = rounding(mdp, 10.0 * reward_scale(mdp)) + result.bracket[1] - result.bracket[0]
     claims: tuple[Claim, ...] = (
         Claim("radius, against the first change along the witness", result.radius, border, "=", error),
         Claim(f"changed policies among {TRIALS} corners just inside", 0.0, float(flips), "="),
         Claim("gap / (2 horizon), what Prop 2.4 certifies", certified, border, ">=", error),
     )
     if can_enumerate(mdp) and n_policies(mdp) <= POLICY_LIMIT:
-        claims += (Claim("radius, against all other policies", result.radius, _nearest(mdp, best), "=", error),)
+        nearest = _nearest(mdp, best, moving, order=1.0)
+        claims += (Claim("radius, against all other policies", result.radius, nearest, "=", error),)
+        claims += _other_balls(mdp, best, rng, error)
     return Outcome(hypotheses=(unique, choice), claims=claims)
+
+
+def _other_balls(
+    mdp: MDP, best: Int64[np.ndarray, " states"], rng: np.random.Generator, error: float
+) -> tuple[Claim, ...]:
+    """The Euclidean ball, and half-widths some of which are 0, against all other policies."""
+    ones = moving_pairs(mdp)
+    round_ball = stability_radius(mdp, norm="2").radius
+    widths = rng.uniform(0.25, 2.0, mdp.n_pairs) * (rng.random(mdp.n_pairs) < 0.75) * ones
+    uneven = stability_radius(mdp, half_widths=widths).radius
+    wide = error * (1.0 + (uneven / reward_scale(mdp) if np.isfinite(uneven) else 0.0))
+    return (
+        Claim("Euclidean radius, against them", round_ball, _nearest(mdp, best, ones, order=2.0), "=", error),
+        Claim("radius with half-widths, against them", uneven, _nearest(mdp, best, widths, order=1.0), "=", wide),
+    )
 
 
 def _border(
@@ -83,12 +102,14 @@ def _improvable(mdp: MDP, best: Int64[np.ndarray, " states"], rewards: Float64[n
     return bool(advantages.max() > 0.0)
 
 
-def _nearest(mdp: MDP, best: Int64[np.ndarray, " states"]) -> float:
-    """The least gap in value over the difference in visits, over all other policies and all states."""
+def _nearest(
+    mdp: MDP, best: Int64[np.ndarray, " states"], widths: Float64[np.ndarray, " pairs"], *, order: float
+) -> float:
+    """The least gap in value over the size of the difference in visits, over all other policies and all states."""
     here, least = _visits(mdp, best), np.inf
     for choice in policies(mdp):
         difference = _visits(mdp, choice) - here
-        sizes = np.abs(difference).sum(axis=1)
+        sizes = np.linalg.norm(difference * widths, ord=order, axis=1)
         gaps = -(difference @ mdp.rewards)[sizes > NEGLIGIBLE] / sizes[sizes > NEGLIGIBLE]
         least = min(least, float(gaps.min(initial=np.inf)))
     return least

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float64
 from policycliff.cliffs.soft.bounds import soft_policy_bounds
 from policycliff.cliffs.soft.sequences import ending_pairs, is_deterministic_tree
 from policycliff.mdp.model import MDP
+from policycliff.mdp.tree import token_tree
 from policycliff.statements.facts import moving_pairs, reward_scale
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_soft_q
@@ -37,6 +38,7 @@ def check(instance: Instance) -> Outcome:
     claims = [_gibbs(mdp, base, temperature=temperature, paths=paths, measured=before, error=error)]
     for name, free in (("all steps", moving_pairs(mdp) > 0.0), ("outcomes only", ending_pairs(mdp))):
         claims.append(_bound(mdp, name, free, base=base, temperature=temperature, paths=paths, rng=rng))
+    claims.append(_attained(int(rng.integers(1, 6)), 0.25 * scale, temperature))
     return Outcome(hypotheses=(tree,), claims=tuple(claims))
 
 
@@ -108,6 +110,21 @@ def _bound(
     tightest = int(np.argmax(shifts / np.maximum(bounds.span, 1e-300)))
     text = f"shift of completions, {name}"
     return Claim(text, float(bounds.span[tightest]), float(shifts[tightest]), "<=", 2.0 * len(paths) * error)
+
+
+def _attained(length: int, epsilon: float, temperature: float) -> Claim:
+    """Two completions without a common step whose odds turn around: the bound of the span is attained."""
+    tree = token_tree(["a" * length, "b" * length], [0.0, 0.0])
+    paths, sign = _paths(tree), np.zeros(tree.n_pairs)
+    for (_, way), direction in zip(paths, (1.0, -1.0), strict=True):
+        sign[way] = direction
+    worst, base = epsilon * sign, np.ones(tree.n_pairs)
+    before, error = _completions(tree, -0.5 * worst, base, temperature, paths)
+    after, _ = _completions(tree, 0.5 * worst, base, temperature, paths)
+    bounds = soft_policy_bounds(tree.with_rewards(-0.5 * worst), epsilon, temperature, starts=0).sequence
+    claimed = np.nan if bounds is None else float(bounds.span[0])
+    shift = 0.5 * float(np.abs(after - before).sum())
+    return Claim(f"attained by two completions of {length + 1} steps", claimed, shift, "=", 2.0 * error + 1e-12)
 
 
 STATEMENT = Statement(

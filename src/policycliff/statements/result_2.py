@@ -1,7 +1,8 @@
 """Result 2: all breakpoints of the optimum on a line of rewards, against enumeration of every policy.
 
 The direction is random, half the time of whole numbers, so that several things change at once. Claimed is what the
-path says; measured are the kinks of the upper envelope of all policies, and dense solves between the breakpoints.
+path says; measured are the kinks of the upper envelope of all policies, dense solves between the breakpoints, and the
+jumps of the uniform choice from one side of a breakpoint to the other, with sets and visits by dense algebra.
 """
 
 import numpy as np
@@ -13,11 +14,21 @@ from policycliff.mdp.model import MDP
 from policycliff.statements.envelope import Envelope, inner, make_envelope
 from policycliff.statements.facts import moving_pairs, random_change, reward_scale
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import DENSE_LIMIT, Pairs, States, measured_q, stochastic_values
+from policycliff.statements.measure import (
+    DENSE_LIMIT,
+    Pairs,
+    States,
+    measured_q,
+    rounding,
+    state_tv,
+    stochastic_values,
+)
 from policycliff.statements.statement import Claim, Outcome, Statement
 
 T_MIN, T_MAX = -2.0, 2.0
 MOST_BREAKPOINTS, MOST_POINTS = 60, 12
+# Intervals on which a gap may be within the error of a measurement.
+SHORT = 1e-5
 
 
 def check(instance: Instance) -> Outcome:
@@ -33,7 +44,7 @@ def check(instance: Instance) -> Outcome:
         return Outcome(too_large="no policy can be proven optimal anywhere on the line")
     claims = _between(path)
     if envelope is not None and path.status == "complete":
-        claims = [*_places(path, envelope), *claims]
+        claims = [*_places(path, envelope), *claims, *_jumps(path)]
     return Outcome(claims=tuple(claims))
 
 
@@ -57,7 +68,7 @@ def _distance(first: list[float], second: list[float]) -> float:
 
 def _between(path: PerturbationPath) -> list[Claim]:
     """At midpoints of intervals: the return is the claimed line, and the claimed set is optimal in every state."""
-    mdp, lines, regrets, errors = path.mdp, [], [], []
+    mdp, lines, regrets, errors, large = path.mdp, [], [], [], 0.0
     for item in path.intervals[:MOST_POINTS]:
         t = 0.5 * (item.start + item.end)
         rewards = path.rewards(t)
@@ -67,12 +78,49 @@ def _between(path: PerturbationPath) -> list[Claim]:
         regrets.append(float((best - own).max()))
         if item.intercept is not None and item.slope is not None and mdp.initial is not None:
             lines.append(abs(item.intercept + item.slope * t - float(best @ mdp.initial)))
-        errors.append(2.0 * error + 1e-12 * (1.0 + float(np.abs(best).max())))
+        large = max(large, float(np.abs(best).max()))
+        errors.append(2.0 * error + rounding(mdp, 1.0 + large))
     slack = max(errors)
     return [
-        Claim("return off the claimed line between breakpoints", 0.0, max(lines, default=0.0), "=", slack),
-        Claim("regret of the claimed policies between breakpoints", 0.0, max(regrets), "=", slack),
+        Claim("return off the claimed line between breakpoints", 0.0, max(lines, default=0.0), "=", slack, large),
+        Claim("regret of the claimed policies between breakpoints", 0.0, max(regrets), "=", slack, large),
     ]
+
+
+def _jumps(path: PerturbationPath) -> list[Claim]:
+    """Left to right of the breakpoints, at the middles of the intervals beside: the least jump, and the mean jumps."""
+    jumps, means = [1.0], [0.0]
+    both = [item for item in path.breakpoints if item.total_variation is not None]
+    for item, left, right in list(zip(both, path.intervals, path.intervals[1:], strict=False))[:MOST_POINTS]:
+        if min(left.end - left.start, right.end - right.start) < SHORT:
+            continue
+        before, after = (_measured_uniform(path, 0.5 * (side.start + side.end)) for side in (left, right))
+        shifts = state_tv(path.mdp, before, after)
+        jumps += [float(shifts.max()), float(item.total_variation or 0.0)]
+        if item.mean_total_variation is not None:
+            visits = _visits(path.mdp, before)
+            means.append(float(visits @ shifts) / max(float(visits.sum()), 1e-300) - item.mean_total_variation)
+    worst = max(means, key=abs)
+    return [
+        Claim("least jump from one side of a breakpoint to the other", 1.0, min(jumps), "=", 1e-12),
+        Claim("its mean over the visits, off the claimed one", 0.0, worst, "=", rounding(path.mdp, 1.0), 1.0),
+    ]
+
+
+def _measured_uniform(path: PerturbationPath, t: float) -> Pairs:
+    """The uniform choice from the measured sets at t."""
+    mdp = path.mdp
+    q, error = measured_q(mdp, path.rewards(t))
+    gaps = np.maximum.reduceat(q, mdp.offsets[:-1])[mdp.pair_states] - q
+    return uniform_over(mdp, (gaps <= 2.0 * error) | mdp.terminal[mdp.pair_states])
+
+
+def _visits(mdp: MDP, policy: Pairs) -> States:
+    """Discounted visits of states that are not terminal, from the initial distribution, by a dense solve."""
+    start = np.zeros(mdp.n_states) if mdp.initial is None else mdp.initial
+    chain = np.add.reduceat(policy[:, None] * mdp.transitions.toarray(), mdp.offsets[:-1], axis=0)
+    chain = np.where(mdp.terminal[:, None], 0.0, mdp.gamma * chain)
+    return np.where(mdp.terminal, 0.0, np.linalg.solve((np.eye(mdp.n_states) - chain).T, start))
 
 
 def _own_values(mdp: MDP, members: Bool[np.ndarray, " pairs"], rewards: Pairs, q: Pairs) -> States:

@@ -14,11 +14,13 @@ from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
 from policycliff.mdp.model import MDP
 from policycliff.statements.envelope import inner, make_envelope
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import measured_q
+from policycliff.statements.measure import measured_q, rounding
 from policycliff.statements.statement import Claim, Outcome, Statement
 
 MOST_BREAKPOINTS = 60
 POINTS = 9
+# Kinks by enumeration are ratios of differences of floats; the walls are fractions.
+NEAR_WALL = 1e-8
 
 
 def check(instance: Instance) -> Outcome:
@@ -38,7 +40,7 @@ def _cells(path: PerturbationPath) -> list[Claim]:
     kinks = envelope.kinks(0.0, 1.0)
     claims = [
         Claim("cells of the weight, against enumeration", float(len(walls) + 1), float(len(kinks) + 1), "="),
-        Claim("distance of equal weights to the nearest wall", _nearest(walls), _nearest(kinks), "=", 1e-9),
+        Claim("distance of equal weights to the nearest wall", _nearest(walls), _nearest(kinks), "=", NEAR_WALL),
     ]
     if path.mdp.initial is not None:
         seen = envelope.mixed(path.mdp.initial).kinks(0.0, 1.0)
@@ -58,8 +60,8 @@ def _convexity(mdp: MDP, direction: Float64[np.ndarray, " pairs"]) -> Claim:
         values.append(np.maximum.reduceat(q, mdp.offsets[:-1]))
         errors.append(error)
     bends = [np.max(middle - (left + right) / 2.0) for (left, middle), (_, right) in pairwise(pairwise(values))]
-    slack = 2.0 * max(errors) + 1e-12 * (1.0 + float(np.abs(values).max()))
-    return Claim("V* above its chords", 0.0, float(max(bends)), "<=", slack)
+    large = float(np.abs(values).max())
+    return Claim("V* above its chords", 0.0, float(max(bends)), "<=", 2.0 * max(errors) + rounding(mdp, large), large)
 
 
 STATEMENT = Statement(

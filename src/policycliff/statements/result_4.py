@@ -14,12 +14,12 @@ from policycliff.cliffs.soft.problem import make_problem
 from policycliff.cliffs.soft.search import soft_map_of
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import random_change, reward_scale
-from policycliff.statements.instances import Instance
+from policycliff.statements.instances import Instance, extremal_world
 from policycliff.statements.measure import growth, measured_soft_q, state_tv
 from policycliff.statements.statement import Claim, Outcome, Statement
 
 TRIALS = 4
-STEP = 4e-3
+STEP = 1e-3
 
 
 def check(instance: Instance) -> Outcome:
@@ -88,12 +88,8 @@ def _slope(mdp: MDP, direction: np.ndarray, temperature: float) -> tuple[Float64
 
 def _extremal(epsilon: float, temperature: float, gamma: float) -> Claim:
     """Three states: a choice; behind it one state that gains and one that loses. The bound is attained."""
-    start = epsilon / (2.0 * (1.0 - gamma))
-    kernel = np.zeros((4, 3))
-    kernel[0, 1] = kernel[1, 2] = kernel[2, 1] = kernel[3, 2] = 1.0
-    mdp = MDP.from_pairs([0, 0, 1, 2], kernel, [-start, start, 0.0, 0.0], gamma)
-    half = epsilon * np.array([1.0, -1.0, 1.0, -1.0])
-    shift, error = _shift(mdp, half, temperature)
+    mdp, change = extremal_world(epsilon, gamma)
+    shift, error = _shift(mdp, change, temperature)
     claimed = soft_policy_bounds(mdp, epsilon, temperature, starts=0).sharp[0]
     return Claim("the extremal world attains the sharp bound", float(claimed), float(shift[0]), "=", error + 1e-11)
 

@@ -12,7 +12,7 @@ from policycliff.cliffs.degeneracy.price import DegeneracyPrice, degeneracy_pric
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import moving_pairs
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import can_enumerate, growth, measured_q, policies, policy_values
+from policycliff.statements.measure import can_enumerate, growth, measured_q, policies, policy_values, rounding
 from policycliff.statements.statement import Claim, Outcome, Statement
 
 STEP = 2.0**-6
@@ -48,22 +48,24 @@ def _enumerated(mdp: MDP, true: Rewards, price: DegeneracyPrice) -> list[Claim]:
 
 def _slopes(mdp: MDP, true: Rewards, price: DegeneracyPrice) -> list[Claim]:
     right, now, left = (_return(mdp, mdp.rewards + t * true) for t in (STEP, 0.0, -STEP))
-    error = 2.0 * max(right[1], now[1], left[1]) / STEP
+    size = abs(now[0])
+    error = (2.0 * max(right[1], now[1], left[1]) + rounding(mdp, float(np.abs(true).max()))) / STEP
     return [
-        Claim("gain a unit of bonus, at least `best`", price.best, (right[0] - now[0]) / STEP, ">=", error),
-        Claim("loss a unit of malus, at most `worst`", price.worst, (now[0] - left[0]) / STEP, "<=", error),
+        Claim("gain a unit of bonus, at least `best`", price.best, (right[0] - now[0]) / STEP, ">=", error, size),
+        Claim("loss a unit of malus, at most `worst`", price.worst, (now[0] - left[0]) / STEP, "<=", error, size),
     ]
 
 
 def _optimum(mdp: MDP, true: Rewards, price: DegeneracyPrice) -> Claim:
     value, error = _return(mdp, true)
+    error += rounding(mdp, growth(mdp) * float(np.abs(true).max()))
     return Claim("best + misspecification is the true optimum", price.best + price.misspecification, value, "=", error)
 
 
 def _return(mdp: MDP, rewards: Rewards) -> tuple[float, float]:
     q, error = measured_q(mdp, rewards)
     values = np.where(mdp.terminal, 0.0, np.maximum.reduceat(q, mdp.offsets[:-1]))
-    return float(_start(mdp) @ values), error + 1e-15 * growth(mdp)
+    return float(_start(mdp) @ values), error
 
 
 def _start(mdp: MDP) -> Float64[np.ndarray, " states"]:

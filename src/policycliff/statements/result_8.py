@@ -10,6 +10,8 @@ import statistics
 import numpy as np
 
 from policycliff.actions.optimal import OptimalActions
+from policycliff.cliffs.radius.radius import stability_radius
+from policycliff.mdp.model import MDP
 from policycliff.statements.facts import optimal_sets, tied_somewhere, tied_state
 from policycliff.statements.instances import Instance
 from policycliff.statements.statement import Claim, Outcome, Statement, unmet
@@ -37,8 +39,17 @@ def check(instance: Instance) -> Outcome:
         )
         for size in SIZES
     ]
+    lead = float(np.sort(x)[-1] - np.sort(x)[-2])
+    radii = [_radius_claim(lead * size, tied + size * x, size) for size in SIZES]
     flat = Claim("largest advantage of the tie itself", 0.0, max(_advantages(tied.tolist())), "=")
-    return Outcome(hypotheses=(hypothesis,), claims=(*claims, flat))
+    return Outcome(hypotheses=(hypothesis,), claims=(*claims, *radii, flat))
+
+
+def _radius_claim(lead: float, group: np.ndarray, size: float) -> Claim:
+    """The radius of the group as a bandit: half its lead, which shrinks with the tie-breaker as no advantage does."""
+    bandit = MDP.from_arrays(np.ones((1, group.size, 1)), group[None, :], 0.0)
+    error = 1e-14 * (1.0 + float(np.abs(group).max()))
+    return Claim(f"half the lead at size {size:g}", 0.5 * lead, stability_radius(bandit).radius, "=", error)
 
 
 def _tied_group(actions: OptimalActions) -> np.ndarray:

@@ -11,7 +11,7 @@ from policycliff.actions.optimal import OptimalActions
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import optimal_sets, tied_somewhere, tied_state
 from policycliff.statements.instances import Instance
-from policycliff.statements.measure import DENSE_LIMIT, measured_soft_q, stochastic_values
+from policycliff.statements.measure import DENSE_LIMIT, gibbs, rounding, state_tv, stochastic_values
 from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement
 from policycliff.values.regularizers import KL
 from policycliff.values.solve import solve
@@ -29,18 +29,24 @@ def check(instance: Instance) -> Outcome:
     rng = instance.generator("Sec 3.4")
     base = random_policy(mdp, rng)
     solution = solve(mdp, regularizer=KL(BETA, base), tolerance=1e-12)
-    claimed, error = float(solution.values.sum()), mdp.n_states * solution.error_bound + 1e-11 * mdp.n_states
+    claimed, error = float(solution.values.sum()), mdp.n_states * (solution.error_bound + rounding(mdp, 1.0))
     found = [_objective(mdp, solution.policy, base)]
     found += [_objective(mdp, _between(solution.policy, random_policy(mdp, rng), rng), base) for _ in range(TRIALS)]
-    scale = max(abs(claimed), 1.0)
+    error += mdp.n_states * rounding(mdp, float(np.abs(solution.values).max()))
+    scale = mdp.n_states * max(float(np.abs(solution.values).max()), 1.0)
+    value = stochastic_values(mdp, solution.policy, mdp.rewards - BETA * _relative(solution.policy, base))
+    form = gibbs(mdp, mdp.rewards + mdp.gamma * (mdp.transitions @ value), base=base, temperature=BETA)
+    form_error = 4.0 * rounding(mdp, float(np.abs(value).max()) + 1.0) / BETA + 2.0 * solution.policy_error_bound
     claims = [
-        Claim("J of the closed form, summed over states", claimed, found[0], "=", error + 1e-10 * scale),
-        Claim(f"J of {TRIALS} other policies", claimed, max(found[1:]), "<=", error + 1e-10 * scale),
+        Claim("J of the closed form, summed over states", claimed, found[0], "=", error, scale),
+        Claim(f"J of {TRIALS} other policies", claimed, max(found[1:]), "<=", error, scale),
     ]
+    off = float(state_tv(mdp, solution.policy, form).max())
+    claims.append(Claim("distance of base exp(Q / beta) / Z to the optimum", 0.0, off, "=", form_error, 1.0))
     actions = optimal_sets(mdp)
     tied = tied_somewhere(actions)
     if tied.holds and (ratio := _copied_pair(mdp, actions)) is not None:
-        claims.append(_ratio_claim(mdp, base, ratio))
+        claims.append(_ratio_claim(solution.policy, base, ratio))
     supported = Hypothesis("the base policy gives every action a chance", holds=bool((base > 0.0).all()))
     return Outcome(hypotheses=(supported,), claims=tuple(claims))
 
@@ -58,10 +64,13 @@ def _between(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) ->
 
 def _objective(mdp: MDP, policy: np.ndarray, base: np.ndarray) -> float:
     """J from every state, summed, by a dense solve."""
-    relative = np.zeros_like(policy)
+    return float(stochastic_values(mdp, policy, mdp.rewards - BETA * _relative(policy, base)).sum())
+
+
+def _relative(policy: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """log(pi / base), 0 where an action is never taken."""
     positive = policy > 0.0
-    relative[positive] = np.log(policy[positive] / base[positive])
-    return float(stochastic_values(mdp, policy, mdp.rewards - BETA * relative).sum())
+    return np.where(positive, np.log(np.where(positive, policy, 1.0) / base), 0.0)
 
 
 def _copied_pair(mdp: MDP, actions: OptimalActions) -> tuple[int, int] | None:
@@ -73,9 +82,8 @@ def _copied_pair(mdp: MDP, actions: OptimalActions) -> tuple[int, int] | None:
     return (first, second) if alike else None
 
 
-def _ratio_claim(mdp: MDP, base: np.ndarray, pair: tuple[int, int]) -> Claim:
+def _ratio_claim(policy: np.ndarray, base: np.ndarray, pair: tuple[int, int]) -> Claim:
     """Between copies nothing but the base decides."""
-    _, policy, _ = measured_soft_q(mdp, None, base=base, temperature=BETA)
     first, second = pair
     return Claim(
         "odds of two tied actions alike are those of the base",

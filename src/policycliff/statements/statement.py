@@ -45,6 +45,7 @@ class Claim:
         measured: the number that was found, by other code.
         relation: "<=" (measured is at most claimed), ">=" or "=".
         error: bound on the numerical error of the comparison.
+        size: of the numbers behind the two, where these are differences: what `error` is small beside.
     """
 
     text: str
@@ -52,6 +53,7 @@ class Claim:
     measured: float
     relation: str = "<="
     error: float = 0.0
+    size: float = 0.0
 
     @property
     def slack(self) -> float:
@@ -68,7 +70,7 @@ class Claim:
             return HOLDS
         if self.slack < -self.error:
             return FAILS
-        scale = max(abs(self.claimed), abs(self.measured))
+        scale = max(abs(self.claimed), abs(self.measured), self.size)
         return HOLDS if self.slack >= self.error or self.error <= TELLING * max(scale, 1e-3) else UNRESOLVED
 
     def to_dict(self) -> dict[str, Any]:
