@@ -33,6 +33,23 @@ def random_mdp(seed, *, states=4, actions=3, gamma=0.9, terminals=0, integer=Fal
     return MDP.from_arrays(kernel, rewards, gamma, available=available, terminal=terminal, initial=initial)
 
 
+def tie_between_futures(n_states=64):
+    """Kernel, rewards (states, 2) and gamma of a tie that floating point cannot prove and lumping does not see.
+
+    From state 0 action 0 leads to state 1, which earns 1/8 for ever, and action 1 to state 2, which earns 23/128 and
+    1/16 in turns with state 3: 1 in all, either way, at gamma = 7/8. Action 1 earns nothing in the others.
+    """
+    kernel = np.zeros((n_states, 2, n_states))
+    kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
+    after = np.arange(1, n_states)
+    after[1:3] = (3, 2)
+    kernel[np.arange(1, n_states), :, after] = 1.0
+    rewards = np.zeros((n_states, 2))
+    rewards[1:, 0] = 0.125
+    rewards[2:4, 0] = (23 / 128, 1 / 16)
+    return kernel, rewards, 0.875
+
+
 def garnet(seed, *, states, actions, branching):
     """Arrays of a sparse random MDP: (S * A, S) kernel and (S, A) rewards."""
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from core_oracles import brute_force, optimal_sets, random_mdp, recipes, trees
+from core_oracles import brute_force, optimal_sets, random_mdp, recipes, tie_between_futures, trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,10 +126,7 @@ def test_what_the_reference_excludes_stays_excluded():
 
 
 def test_an_undecided_tie_is_said():
-    kernel = np.zeros((3, 2, 3))
-    kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
-    kernel[[1, 2], :, [1, 2]] = 1.0
-    mdp = MDP.from_arrays(kernel, [[0.0, 0.0], [0.1, 0.0], [0.1, 0.0]], 0.9)
+    mdp = MDP.from_arrays(*tie_between_futures(4))
     assert zero_temperature_policy(mdp).status == "unresolved"
     exact = zero_temperature_policy(mdp, exact=True)
     assert exact.status == "proven"

@@ -5,21 +5,9 @@
 import numpy as np
 
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, SmallIntegers, compiled
+from policycliff.mdp.kernels import same_row
 
 UNIQUE, TIED, UNRESOLVED = 0, 1, 2
-
-
-@compiled
-def _equal_rows(first: int, second: int, indptr: Integers, successors: Indices, probabilities: Floats) -> bool:
-    """Whether two kernel rows are stored alike."""
-    start, other = indptr[first], indptr[second]
-    length = indptr[first + 1] - start
-    if indptr[second + 1] - other != length:
-        return False
-    for k in range(length):
-        if successors[start + k] != successors[other + k] or probabilities[start + k] != probabilities[other + k]:
-            return False
-    return True
 
 
 @compiled
@@ -68,7 +56,7 @@ def _comparable(
     ends = _ends(first, indptr, successors, terminal)
     for pair in range(first + 1, end):
         both_end = ends and _ends(pair, indptr, successors, terminal)
-        if members[pair] and not both_end and not _equal_rows(first, pair, indptr, successors, probabilities):
+        if members[pair] and not both_end and not same_row(first, pair, indptr, successors, probabilities):
             return False
     return True
 

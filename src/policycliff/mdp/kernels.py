@@ -15,6 +15,19 @@ UNIT_ROUNDOFF = 2.0**-53
 
 
 @compiled
+def same_row(first: int, second: int, indptr: Integers, successors: Indices, probabilities: Floats) -> bool:
+    """Whether two kernel rows are stored alike."""
+    start, other = indptr[first], indptr[second]
+    length = indptr[first + 1] - start
+    if indptr[second + 1] - other != length:
+        return False
+    for k in range(length):
+        if successors[start + k] != successors[other + k] or probabilities[start + k] != probabilities[other + k]:
+            return False
+    return True
+
+
+@compiled
 def _copy_row(
     start: int,
     end: int,

@@ -18,7 +18,10 @@ def fail(*, got: str, expected: str, remedy: str) -> InvalidInputError:
 def as_float_vector(name: str, value: Any) -> np.ndarray:
     """A float64 array of any shape, or an error that names the argument."""
     try:
-        array = np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)
+        if given.dtype.kind in "cSU":
+            raise TypeError(f"entries of type {given.dtype}")
+        array = given.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise fail(
             got=f"`{name}` that does not convert to numbers ({error})",
@@ -26,6 +29,31 @@ def as_float_vector(name: str, value: Any) -> np.ndarray:
             remedy=f"Convert `{name}` with numpy.asarray(..., dtype=float) to find the offending entry.",
         ) from error
     return array
+
+
+def as_number(name: str, value: Any) -> float:
+    """A real number as a float, which may be infinite or NaN; no text, no True or False, no array of several."""
+    given = np.asarray(value) if isinstance(value, int | float | np.number | np.ndarray) else np.asarray(None)
+    if isinstance(value, bool) or given.ndim != 0 or given.dtype.kind not in "iuf":
+        # Integers beyond 64 bits are objects to NumPy.
+        if isinstance(value, int) and not isinstance(value, bool):
+            return float(value) if abs(value) < 10**300 else float("inf") * (1 if value > 0 else -1)
+        raise fail(got=f"{name} = {value!r}", expected="a number", remedy=f"Pass `{name}` as a float.")
+    return float(given)
+
+
+def as_integer(name: str, value: Any) -> int:
+    """A whole number as an int; no float, no text, no True or False."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise fail(got=f"{name} = {value!r}", expected="a whole number", remedy=f"Pass `{name}` as an int.")
+    return int(value)
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in choices:
+        raise fail(got=f"{name} = {value!r}", expected=f"one of {tuple(choices)}", remedy="Choose one.")
+    return value
 
 
 def check_shape(name: str, array: np.ndarray, expected: tuple[int, ...], *, meaning: str) -> None:
@@ -51,7 +79,7 @@ def check_finite(name: str, array: np.ndarray) -> None:
 
 def check_gamma(gamma: float) -> float:
     """The discount as a float in [0, 1]."""
-    value = float(gamma)
+    value = as_number("gamma", gamma)
     if not 0.0 <= value <= 1.0:
         raise fail(
             got=f"gamma = {gamma!r}",
@@ -63,7 +91,14 @@ def check_gamma(gamma: float) -> float:
 
 def check_mask(name: str, mask: Any, shape: tuple[int, ...], *, meaning: str) -> np.ndarray:
     """A boolean array of this shape (indices are not accepted: they look like a mask of 0 and 1)."""
-    array = np.asarray(mask)
+    try:
+        array = np.asarray(mask)
+    except ValueError as error:
+        raise fail(
+            got=f"`{name}` that is no array ({error})",
+            expected=f"a boolean mask, {meaning}",
+            remedy=f"Build it with numpy.zeros({shape}, dtype=bool) and set the entries that hold.",
+        ) from error
     if array.dtype != np.bool_:
         raise fail(
             got=f"`{name}` of type {array.dtype}",

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, check_finite, fail, first_true
+from policycliff.mdp.messages import as_float_vector, as_integer, as_number, check_finite, fail, first_true
 
 # Tables of distances may violate symmetry and triangles by this share of the largest distance.
 TABLE_TOLERANCE = 1e-10
@@ -102,9 +102,10 @@ class MetricGrid:
             >>> MetricGrid.line(-10.0, 10.0, 5).points.ravel()
             array([-10.,  -5.,   0.,   5.,  10.])
         """
-        if not (np.isfinite([low, high]).all() and low < high):
+        ends = as_number("low", low), as_number("high", high)
+        if not (np.isfinite(ends).all() and low < high):
             raise fail(got=f"a line from {low!r} to {high!r}", expected="finite ends, low < high", remedy="Swap them.")
-        if count < 2:
+        if as_integer("count", count) < 2:
             raise fail(got=f"count = {count!r}", expected="2 or more points", remedy="Use MetricGrid.discrete(1).")
         return cls.from_points(np.linspace(low, high, count))
 
@@ -119,7 +120,7 @@ class MetricGrid:
             >>> MetricGrid.discrete(3).distances_from(1)
             array([1., 0., 1.])
         """
-        if size < 1:
+        if as_integer("size", size) < 1:
             raise fail(got=f"size = {size!r}", expected="1 or more points", remedy="Check the set.")
         return cls(size=size)
 
@@ -129,7 +130,7 @@ class MetricGrid:
         Raises:
             InvalidInputError: there is no such point.
         """
-        return self.between(np.array([index]), np.arange(self.size))[0]
+        return self.between(np.array([as_integer("index", index)]), np.arange(self.size))[0]
 
     def between(self, rows: Int64[np.ndarray, " a"], columns: Int64[np.ndarray, " b"]) -> Float64[np.ndarray, "a b"]:
         """(a, b) distances of the points `rows` from the points `columns`, both given by index.

@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float64, Int32, Int64
 from policycliff.mdp.arrays import blocks_from_arrays
 from policycliff.mdp.blocks import Blocks
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import check_finite, fail
+from policycliff.mdp.messages import as_integer, check_finite, fail
 from policycliff.mdp.native import blocks_from_pairs
 from policycliff.mdp.rewards_input import pair_rewards
 
@@ -243,6 +243,7 @@ class MDP:
         Raises:
             InvalidInputError: the state does not exist or the action is not available there.
         """
+        state, action = as_integer("state", state), as_integer("action", action)
         if not 0 <= state < self.n_states:
             raise fail(got=f"state {state}", expected=f"0 to {self.n_states - 1}", remedy="Check the index.")
         first = int(self.offsets[state])

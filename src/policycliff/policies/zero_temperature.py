@@ -29,10 +29,9 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
 from policycliff.values.regularizers import KL, Entropy
-from policycliff.values.solve import solve
+from policycliff.values.solve import TIGHT, solve, tight_tolerance
 
 PROVEN, UNRESOLVED = "proven", "unresolved"
-TOLERANCE = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -95,9 +94,9 @@ def zero_temperature_policy(mdp: MDP, *, reference_policy: Any = None, exact: bo
     """
     base = np.ones(mdp.n_pairs) if reference_policy is None else KL(1.0, reference_policy).base(mdp)
     supported = restrict(mdp, base > 0.0)
-    actions = optimal_actions(solve(supported.mdp, tolerance=TOLERANCE), exact=exact)
+    actions = optimal_actions(solve(supported.mdp, tolerance=tight_tolerance(mdp.rewards)), exact=exact)
     optimal = restrict(supported.mdp, actions.members, rewards=np.log(base[supported.pairs]))
-    limit = solve(optimal.mdp, tolerance=TOLERANCE, regularizer=Entropy(1.0))
+    limit = solve(optimal.mdp, tolerance=TIGHT, regularizer=Entropy(1.0))
     return ZeroTemperaturePolicy(
         policy=supported.widen(optimal.widen(limit.policy)),
         members=frozen(supported.widen(actions.members.astype(np.float64)) > 0.0),

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import as_number, fail
 from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP
 
@@ -48,7 +48,7 @@ def bump(
         array([0. , 0.5, 1. , 0.5, 0. ])
     """
     mdp.pair(state, action)
-    if not 0.0 < width < np.inf:
+    if not 0.0 < as_number("width", width) < np.inf:
         raise fail(got=f"width = {width!r}", expected="a positive finite distance", remedy="Try 1.0.")
     states, actions = metrics_of(mdp, state_metric, action_metric)
     across = states.distances_from(state)[mdp.pair_states]
@@ -65,6 +65,13 @@ def metrics_of(
     Raises:
         InvalidInputError: a metric has too few points.
     """
+    for name, metric in (("state_metric", state_metric), ("action_metric", action_metric)):
+        if metric is not None and not isinstance(metric, MetricGrid):
+            raise fail(
+                got=f"`{name}` of type {type(metric).__name__}",
+                expected="a MetricGrid",
+                remedy="Use MetricGrid.from_points, or MetricGrid.from_distances for a table.",
+            )
     n_actions = int(mdp.actions.max()) + 1
     states = MetricGrid.discrete(mdp.n_states) if state_metric is None else state_metric
     actions = MetricGrid.discrete(n_actions) if action_metric is None else action_metric

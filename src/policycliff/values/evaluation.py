@@ -15,7 +15,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.chain import stochastic_chain
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ def evaluate(
     policy: Float64[np.ndarray, " pairs"],
     *,
     rewards: Float64[np.ndarray, " pairs"] | None = None,
-    tolerance: float = 1e-13,
+    tolerance: float | None = None,
 ) -> Evaluation:
     """V^pi and Q^pi of a policy over pairs, under these rewards over pairs (by default the MDP's own).
 
@@ -45,7 +45,7 @@ def evaluate(
     given = mdp.rewards if rewards is None else rewards
     reward = np.where(mdp.terminal[mdp.pair_states], 0.0, given)
     chain = as_chain(mdp, policy, reward)
-    solution = solve(chain, tolerance=tolerance)
+    solution = solve(chain, tolerance=tight_tolerance(reward) if tolerance is None else tolerance)
     size = float(np.abs(reward).max()) + mdp.gamma * float(np.abs(solution.values).max())
     averaging = 0.0 if bool(np.isin(policy, (0.0, 1.0)).all()) else _averaging_error(mdp) * size
     # The backup below rounds once more, as one sweep does.

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
 
 def reward_horizon(mdp: MDP, half_widths: Float64[np.ndarray, " pairs"] | None = None) -> Float64[np.ndarray, " pairs"]:
@@ -25,5 +25,7 @@ def reward_horizon(mdp: MDP, half_widths: Float64[np.ndarray, " pairs"] | None =
     """
     widths = np.ones(mdp.n_pairs) if half_widths is None else half_widths
     frozen_rewards = np.where(mdp.terminal[mdp.pair_states], 0.0, widths)
-    solution = solve(mdp.with_rewards(frozen_rewards), tolerance=1e-12)
-    return frozen(np.where(mdp.terminal[mdp.pair_states], 0.0, solution.q_values + solution.error_bound))
+    solution = solve(mdp.with_rewards(frozen_rewards), tolerance=tight_tolerance(widths, 1e-12))
+    error = solution.error_bound
+    reach = np.nextafter(solution.q_values + error, np.inf) if error > 0.0 else solution.q_values
+    return frozen(np.where(mdp.terminal[mdp.pair_states], 0.0, reach))

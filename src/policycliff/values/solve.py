@@ -6,9 +6,10 @@ Method "auto" is one backward pass where the MDP is acyclic or gamma is 0, and m
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import as_integer, as_number, fail
 from policycliff.mdp.model import MDP
 from policycliff.values.backward import backward
 from policycliff.values.iteration import Outcome, modified_policy_iteration, policy_iteration, value_iteration
@@ -16,6 +17,9 @@ from policycliff.values.kernels import shift_and_choose, soft_value_all, soft_we
 from policycliff.values.operator import BellmanOperator, make_operator
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution
+
+TIGHT = 1e-13
+"""Error of Q-values that is asked for where a certificate turns on it, for rewards of size 1."""
 
 Method = Callable[[BellmanOperator, float, int], Outcome]
 METHODS: dict[str, Method] = {
@@ -58,14 +62,24 @@ def solve(
         >>> solve(mdp).q_values.round(6)
         array([10. ,  9.5])
     """
-    if method != "auto" and method not in METHODS:
+    if not isinstance(method, str) or (method != "auto" and method not in METHODS):
         raise fail(got=f"method {method!r}", expected=f"'auto' or one of {sorted(METHODS)}", remedy="Check it.")
-    if not tolerance >= 0.0:
+    if as_integer("max_iterations", max_iterations) < 1:
+        raise fail(got=f"max_iterations = {max_iterations}", expected="1 or more", remedy="Leave it out.")
+    if not as_number("tolerance", tolerance) >= 0.0:
         raise fail(got=f"tolerance = {tolerance!r}", expected="a number of at least 0", remedy="Try 1e-8.")
     operator = make_operator(mdp, regularizer)
     name = method if method != "auto" else choose_method(mdp)
     outcome = METHODS[name](operator, float(tolerance), max_iterations)
     return _finish(operator, outcome, name, tolerance=float(tolerance), regularizer=regularizer)
+
+
+def tight_tolerance(rewards: Float64[np.ndarray, "*shape"], share: float = TIGHT) -> float:
+    """The tolerance for certificates: this share of the largest reward where that is below 1, else the share itself.
+
+    A fixed tolerance would swallow rewards of 1e-12 whole.
+    """
+    return share * min(float(np.abs(rewards).max(initial=0.0)), 1.0)
 
 
 def choose_method(mdp: MDP) -> str:

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from core_oracles import dense, exact_policy_values, garnet, optimal_sets, policies
+from core_oracles import dense, exact_policy_values, garnet, optimal_sets, policies, tie_between_futures
 from degenerate_mdps import build, degenerate, integer_rewards, returns_under, start_value
 from hypothesis import given, settings
 
@@ -134,19 +134,13 @@ def test_stochastic_policies():
 
 def test_large_mdps_with_open_ties_prove_what_is_beyond_the_error_only():
     """The branches' values are equal up to rounding, so A* stays open; the sum of both rewards decides."""
-    size = 61
-    kernel = np.zeros((size, 2, size))
-    kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
-    kernel[np.arange(1, size), :, np.arange(1, size)] = 1.0
-    rewards = np.zeros((size, 2))
-    rewards[1:, 0] = 0.1
-    mdp = MDP.from_arrays(kernel, rewards, 0.9, initial=np.arange(size) == 0)
-    missing = np.zeros((size, 2))
-    missing[2, 0] = 1.0
+    mdp = MDP.from_arrays(*tie_between_futures(64), initial=np.arange(64) == 0)
+    missing = np.zeros((64, 2))
+    missing[2, 0] = 15 / 64
     found = incomplete_reward_certificate(mdp, missing)
     assert found.status == "proven"
     assert (found.states.tolist(), found.actions.tolist()) == ([0], [1])
-    assert found.one_step_gain == pytest.approx(9.0)
+    assert found.one_step_gain == pytest.approx(0.875)
     tiny = incomplete_reward_certificate(mdp, 1e-16 * missing)
     assert (tiny.status, tiny.unresolved) == ("unresolved", 1)
     assert incomplete_reward_certificate(mdp, 1e-16 * missing, exact=True).status == "proven"

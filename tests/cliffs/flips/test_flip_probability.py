@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from core_oracles import dense, garnet, policies, random_mdp, recipes
+from core_oracles import dense, garnet, policies, random_mdp, recipes, tie_between_futures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -11,8 +11,8 @@ from scipy.stats import binomtest, norm
 
 from policycliff import MDP, flip_probability, solve, token_tree
 from policycliff.cliffs.flips import draws as flip_draws
-from policycliff.cliffs.radius import resolvent
 from policycliff.errors import InvalidInputError
+from policycliff.values import left_solve
 
 
 def bandit(*rewards):
@@ -118,20 +118,11 @@ def test_noise_that_arms_share_cancels():
     assert (result.estimate, result.union_bound, result.state) == (0.0, 0.0, -1)
 
 
-def tie_between_futures(copies):
-    size = 2 * copies + 1
-    kernel = np.zeros((size, 2, size))
-    kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
-    kernel[np.arange(1, size), :, np.arange(1, size)] = 1.0
-    rewards = np.zeros((size, 2))
-    rewards[1:, 0] = 0.1
-    return MDP.from_arrays(kernel, rewards, 0.9)
-
-
 def test_unresolved_gaps():
-    result = flip_probability(tie_between_futures(30), standard_deviation=1e-6, samples=0)
+    mdp = MDP.from_arrays(*tie_between_futures())
+    result = flip_probability(mdp, standard_deviation=1e-6, samples=0)
     assert (result.status, result.union_bound) == ("unresolved", 1.0)
-    sharp = flip_probability(tie_between_futures(30), standard_deviation=1e-6, samples=200, exact=True)
+    sharp = flip_probability(mdp, standard_deviation=1e-6, samples=200, exact=True)
     assert (sharp.status, sharp.lower_bound) == ("resolved", pytest.approx(0.5))
     assert 0.3 < sharp.estimate < 0.7
 
@@ -178,7 +169,7 @@ def test_the_three_ways_to_evaluate_agree(monkeypatch):
     monkeypatch.setattr(flip_draws, "BLOCK_VALUES", 7 * mdp.n_pairs)
     assert flip_probability(mdp, **options).estimate == direct.estimate
     monkeypatch.setattr(flip_draws, "DIRECT_LIMIT", 0)
-    monkeypatch.setattr(resolvent, "DIRECT_LIMIT", 0)
+    monkeypatch.setattr(left_solve, "DIRECT_LIMIT", 0)
     swept = flip_probability(mdp, **options)
     assert swept.estimate == direct.estimate
     np.testing.assert_allclose(swept.pair_probabilities, direct.pair_probabilities, atol=1e-9)

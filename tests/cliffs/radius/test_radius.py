@@ -4,13 +4,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from core_oracles import advantage_gap, dense, garnet, policies, random_mdp, recipes, trees
+from core_oracles import advantage_gap, dense, garnet, policies, random_mdp, recipes, tie_between_futures, trees
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from policycliff import MDP, greedy_policy, optimal_actions, solve, stability_radius, token_tree
-from policycliff.cliffs.radius import resolvent
 from policycliff.errors import InvalidInputError
+from policycliff.values import left_solve
 
 
 def chosen(mdp):
@@ -98,21 +98,10 @@ def test_ties_give_zero():
     assert result.state == 0
 
 
-def tie_between_futures(copies):
-    """A tie that floating point cannot prove: two branches whose values are equal infinite sums."""
-    size = 2 * copies + 1
-    kernel = np.zeros((size, 2, size))
-    kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
-    kernel[np.arange(1, size), :, np.arange(1, size)] = 1.0
-    rewards = np.zeros((size, 2))
-    rewards[1:, 0] = 0.1
-    return MDP.from_arrays(kernel, rewards, 0.9)
-
-
 def test_unresolved_gaps_are_decided_exactly_or_reported():
-    small = stability_radius(tie_between_futures(1))
+    small = stability_radius(MDP.from_arrays(*tie_between_futures(4)))
     assert (small.radius, small.status) == (0.0, "tied")
-    large = stability_radius(tie_between_futures(30))
+    large = stability_radius(MDP.from_arrays(*tie_between_futures(64)))
     assert (large.radius, large.status) == (0.0, "unresolved")
     assert 0.0 < large.bracket[1] < 1e-9
     assert large.lower_bound == 0.0
@@ -143,7 +132,7 @@ def test_large_and_small_paths_agree(monkeypatch, limit):
     kernel, rewards = garnet(3, states=60, actions=3, branching=3)
     mdp = MDP.from_arrays(kernel, rewards, 0.95)
     expected = resolvent_radius(mdp, np.ones(mdp.n_pairs), "inf")
-    monkeypatch.setattr(resolvent, "DIRECT_LIMIT", limit)
+    monkeypatch.setattr(left_solve, "DIRECT_LIMIT", limit)
     result = stability_radius(mdp)
     assert result.radius == pytest.approx(expected, rel=1e-7)
     assert result.rows_solved < mdp.n_pairs - mdp.n_states

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from core_oracles import brute_force, dense, random_mdp, recipes, solve_fractions, trees
+from core_oracles import brute_force, dense, random_mdp, recipes, solve_fractions, tie_between_futures, trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,23 +58,15 @@ def test_the_bracket_is_two_neighbours_around_the_fraction(recipe, norm, masked)
     assert low <= plain.bracket[1]
 
 
-def tie_between_futures(copies, lift=0.0):
-    size = 2 * copies + 1
-    kernel = np.zeros((size, 2, size))
-    kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
-    kernel[np.arange(1, size), :, np.arange(1, size)] = 1.0
-    rewards = np.zeros((size, 2))
-    rewards[1:, 0] = 0.1
-    rewards[1, 0] += lift
-    return MDP.from_arrays(kernel, rewards, 0.9)
-
-
 def test_what_floating_point_leaves_open():
-    plain, sharp = (stability_radius(tie_between_futures(30), exact=exact) for exact in (False, True))
+    kernel, rewards, gamma = tie_between_futures()
+    mdp = MDP.from_arrays(kernel, rewards, gamma)
+    plain, sharp = (stability_radius(mdp, exact=exact) for exact in (False, True))
     assert (plain.radius, plain.status) == (0.0, "unresolved")
     assert 0.0 < plain.bracket[1] < 1e-9
     assert (sharp.radius, sharp.bracket, sharp.status) == (0.0, (0.0, 0.0), "tied")
-    near = stability_radius(tie_between_futures(30, lift=2.0**-53), exact=True)
+    rewards[1, 0] += 2.0**-53
+    near = stability_radius(MDP.from_arrays(kernel, rewards, gamma), exact=True)
     assert near.status == "exact"
     assert 0.0 < near.bracket[0] <= near.bracket[1] < 1e-15
 
@@ -82,7 +74,9 @@ def test_what_floating_point_leaves_open():
 def test_an_unresolved_bracket_contains_the_radius_for_either_choice():
     """The upper end does not rest on which of the two actions was taken to be optimal."""
     for lift in (0.0, 2.0**-53, 2.0**-51):
-        mdp = tie_between_futures(30, lift=lift)
+        kernel, rewards, gamma = tie_between_futures()
+        rewards[1, 0] += lift
+        mdp = MDP.from_arrays(kernel, rewards, gamma)
         plain, sharp = stability_radius(mdp), stability_radius(mdp, exact=True)
         assert plain.status == "unresolved"
         assert plain.bracket[0] <= sharp.bracket[0]

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from core_oracles import dense, policies, random_mdp, recipes
+from core_oracles import dense, policies, random_mdp, recipes, tie_between_futures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
@@ -234,22 +234,16 @@ def test_a_tie_with_a_weight_of_zero_counts_in_both_directions():
     assert (result.radius, result.status) == (0.0, "tied")
 
 
-def tie_between_futures(copies):
-    size = 2 * copies + 1
-    kernel = np.zeros((size, 2, size))
-    kernel[0, 0, 1] = kernel[0, 1, 2] = 1.0
-    kernel[np.arange(1, size), :, np.arange(1, size)] = 1.0
-    first = np.zeros((size, 2))
-    first[1:, 0] = 0.1
-    second = np.zeros((size, 2))
-    second[1:, 1] = 0.1
-    return MDP.from_arrays(kernel, first, 0.9), np.stack([first, second])
+def tied_tuple(n_states):
+    """The second component earns by action 1 what the first earns by action 0."""
+    kernel, rewards, gamma = tie_between_futures(n_states)
+    return MDP.from_arrays(kernel, rewards, gamma), np.stack([rewards, rewards[:, ::-1]])
 
 
 @pytest.mark.parametrize("by_state", [False, True])
 def test_what_floating_point_cannot_decide(by_state):
     """In the first state the futures are equal under both components: no constant weights break that tie."""
-    mdp, rewards = tie_between_futures(1)
+    mdp, rewards = tied_tuple(4)
     weights = np.array([0.75, 0.25])
     if by_state:
         weights = np.repeat(weights[:, None], mdp.n_states, axis=1)
@@ -261,7 +255,7 @@ def test_what_floating_point_cannot_decide(by_state):
         assert sharp.radius == pytest.approx(0.5, rel=1e-12)
         assert sharp.status == "exact"
         assert sharp.bracket[1] - sharp.bracket[0] < 1e-12
-    mdp, options["rewards"] = tie_between_futures(30)
+    mdp, options["rewards"] = tied_tuple(64)
     if by_state:
         weights = np.repeat(weights[:, :1], mdp.n_states, axis=1)
     vague = stability_radius(mdp, weights=weights, **options)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from soft_oracles import finite_difference_jacobian, reference_for, subset_modulus
 
 from policycliff import KL, MDP, Entropy, soft_policy_bounds, solve, token_tree
-from policycliff.cliffs.soft import jacobian
 from policycliff.cliffs.soft.jacobian import make_soft_map
+from policycliff.values import left_solve
 
 
 def soft_map(mdp, temperature, base=None):
@@ -62,7 +62,7 @@ def test_sweeps_and_factors_agree(monkeypatch, limit):
     kernel, rewards = garnet(3, states=50, actions=4, branching=3)
     mdp = MDP.from_arrays(kernel, rewards, 0.95)
     expected = soft_policy_bounds(mdp, 0.1, 0.5, starts=0).local
-    monkeypatch.setattr(jacobian, "DIRECT_LIMIT", limit)
+    monkeypatch.setattr(left_solve, "DIRECT_LIMIT", limit)
     np.testing.assert_allclose(soft_policy_bounds(mdp, 0.1, 0.5, starts=0).local, expected, rtol=1e-8)
 
 

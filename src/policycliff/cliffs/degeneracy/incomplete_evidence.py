@@ -6,15 +6,14 @@ import numpy as np
 from flint import fmpq
 from jaxtyping import Bool, Float64, Int64
 
-from policycliff.cliffs.degeneracy.optimal_sets import TOLERANCE
-from policycliff.cliffs.degeneracy.restricted_returns import Bracket, float_bracket, weighted_return
+from policycliff.cliffs.degeneracy.restricted_returns import Bracket, float_bracket, minus, weighted_return
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import state_visits
 from policycliff.values.evaluation import Evaluation, evaluate
 from policycliff.values.exact import make_exact, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +54,7 @@ def evidence_in_floats(question: Question, *, settled: bool) -> Evidence:
         undecided |= proven & (both <= more)
         proven &= both > more
     here = weighted_return(question.start, now.values, now.error_bound + blur)
-    best = solve(total, tolerance=TOLERANCE)
+    best = solve(total, tolerance=tight_tolerance(total.rewards))
     loss, bracket = _gap(weighted_return(question.start, best.values, best.error_bound + blur), here)
     gain, gain_bracket = 0.0, (0.0, 0.0)
     pairs, weighted = _ranked(question, proven, advantages)
@@ -140,8 +139,8 @@ def _switched(mdp: MDP, policy: Float64[np.ndarray, " pairs"], pair: int) -> Flo
 def _gap(upper: tuple[float, float], lower: tuple[float, float]) -> tuple[float, Bracket]:
     """Difference of two returns that is known to be at least 0, with its interval."""
     difference, error = upper[0] - lower[0], upper[1] + lower[1]
-    error += UNIT_ROUNDOFF * abs(difference)
-    return max(difference, 0.0), (max(difference - error, 0.0), max(difference + error, 0.0))
+    error = (error + UNIT_ROUNDOFF * abs(difference)) * (1.0 + 4.0 * UNIT_ROUNDOFF)
+    return max(difference, 0.0), (max(minus(difference, error)[0], 0.0), max(minus(difference, -error)[1], 0.0))
 
 
 def _weighted(weights: list[fmpq], values: list[fmpq]) -> fmpq:

@@ -13,11 +13,10 @@ from policycliff.mdp.kernels import reached_states
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
 from policycliff.values.solution import Solution
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
 # Unresolved states of MDPs up to this size are decided in rational arithmetic.
 AUTOMATIC_EXACT_LIMIT = 40
-TOLERANCE = 1e-13
 
 
 def settled_actions(mdp: MDP, *, exact: bool) -> OptimalActions:
@@ -26,7 +25,7 @@ def settled_actions(mdp: MDP, *, exact: bool) -> OptimalActions:
     Raises:
         InvalidInputError: `exact` for an MDP that is too large for it.
     """
-    return settled(solve(mdp, tolerance=TOLERANCE), exact=exact)
+    return settled(solve(mdp, tolerance=tight_tolerance(mdp.rewards)), exact=exact)
 
 
 def settled(solution: Solution, *, exact: bool) -> OptimalActions:

@@ -16,13 +16,12 @@ from flint import fmpq
 from jaxtyping import Bool, Float64
 
 from policycliff.actions.optimal import OptimalActions
-from policycliff.cliffs.degeneracy.optimal_sets import TOLERANCE
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
 from policycliff.values.exact import Rationals, make_exact, rational, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
 ROUNDS = 10
 
@@ -60,7 +59,7 @@ class _Extreme:
 
     @property
     def bracket(self) -> Bracket:
-        return self.total - self.error, self.total + self.error
+        return minus(self.total, self.error)[0], minus(self.total, -self.error)[1]
 
 
 def returns_in_floats(
@@ -82,13 +81,13 @@ def returns_in_floats(
         worst_bracket = (worst_bracket[0], max(high, worst_bracket[1]))
     return Returns(
         best=best.total,
-        worst=-worst.total,
+        worst=0.0 - worst.total,
         optimum=optimum.total,
         best_bracket=best_bracket,
         worst_bracket=worst_bracket,
         optimum_bracket=optimum.bracket,
         best_values=best.values,
-        worst_values=frozen(-worst.values),
+        worst_values=frozen(0.0 - worst.values),
         best_policy=best.policy,
         worst_policy=worst.policy,
         decided=max(best.total + worst.total, 0.0),
@@ -116,7 +115,7 @@ def returns_in_fractions(actions: OptimalActions, true_mdp: MDP, start: Float64[
         worst_bracket=float_bracket(worst),
         optimum_bracket=float_bracket(optimum),
         best_values=frozen(np.array([float(value) for value in high])),
-        worst_values=frozen(np.array([-float(value) for value in low])),
+        worst_values=frozen(np.array([0.0 - float(value) for value in low])),
         best_policy=_indicator(true_mdp, up),
         worst_policy=_indicator(true_mdp, down),
         decided=float(best - worst),
@@ -152,7 +151,7 @@ def _largest(
     start: Float64[np.ndarray, " states"],
 ) -> _Extreme:
     smaller = restrict(mdp, members, rewards=rewards)
-    solution = solve(smaller.mdp, tolerance=TOLERANCE)
+    solution = solve(smaller.mdp, tolerance=tight_tolerance(rewards))
     total, error = weighted_return(start, solution.values, solution.error_bound)
     return _Extreme(values=solution.values, policy=smaller.widen(solution.policy), total=total, error=error)
 
@@ -193,7 +192,14 @@ def _first_best(
 
 def _difference(upper: Bracket, lower: Bracket) -> Bracket:
     """The interval of a difference that is known to be at least 0."""
-    return max(upper[0] - lower[1], 0.0), max(upper[1] - lower[0], 0.0)
+    return max(minus(upper[0], lower[1])[0], 0.0), max(minus(upper[1], lower[0])[1], 0.0)
+
+
+def minus(first: float, second: float) -> Bracket:
+    """Floats below and above the difference, or twice the difference itself where it is a float."""
+    if not (np.isfinite(first) and np.isfinite(second)):
+        return first - second, first - second
+    return float_bracket(rational(first) - rational(second))
 
 
 def _total(weights: Rationals, values: Rationals) -> fmpq:

@@ -28,7 +28,7 @@ from scipy.optimize import linprog
 
 from policycliff.cliffs.radius.resolvent import make_resolvent
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import check_mask, fail, first_true
+from policycliff.mdp.messages import as_number, check_choice, check_mask, fail, first_true
 from policycliff.mdp.model import MDP
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import UNIT_ROUNDOFF
@@ -74,12 +74,17 @@ class _Task:
         """(pairs,) all but the target's."""
         return np.asarray(self.policy == 0.0)
 
-    def excess(self, rewards: Float64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " pairs"]:
-        """Advantage + margin over pairs, rounded up; -inf on target pairs."""
+    @property
+    def scale(self) -> float:
+        """Size of the numbers of the program; the solver's tolerances are absolute."""
+        return max(float(np.abs(self.mdp.rewards).max()), self.margin) or 1.0
+
+    def excess(self, rewards: Float64[np.ndarray, " pairs"], *, rounded: float = 1.0) -> Float64[np.ndarray, " pairs"]:
+        """Advantage + margin over pairs, rounded up (down with `rounded` = -1); -inf on target pairs."""
         found = evaluate(self.mdp, self.policy, rewards=rewards)
         size = float(np.abs(found.q_values).max() + np.abs(found.values).max())
         error = 2.0 * found.error_bound + 2.0 * UNIT_ROUNDOFF * size
-        return np.where(self.rivals, found.advantages(self.mdp) + error + self.margin, -np.inf)
+        return np.where(self.rivals, found.advantages(self.mdp) + rounded * error + self.margin, -np.inf)
 
 
 def least_change(mdp: MDP, target: Any, *, margin: float, norm: str = "inf", mask: Any = None) -> LeastChange:
@@ -103,8 +108,7 @@ def least_change(mdp: MDP, target: Any, *, margin: float, norm: str = "inf", mas
         0.75
     """
     task = _task(mdp, target, margin, mask)
-    if norm not in {"inf", "1"}:
-        raise fail(got=f"norm = {norm!r}", expected="'inf' or '1'", remedy="Choose one.")
+    check_choice("norm", norm, ("inf", "1"))
     excess = np.maximum(task.excess(mdp.rewards), 0.0)
     bounds = _bounds(task, excess) if norm == "inf" else (0.0, np.inf)
     if excess.max(initial=0.0) == 0.0:
@@ -125,7 +129,7 @@ def _task(mdp: MDP, target: Any, margin: float, mask: Any) -> _Task:
             expected="a deterministic target (probabilities 0 and 1): only that can be uniquely optimal",
             remedy="Round the policy.",
         )
-    if not 0.0 <= margin < np.inf:
+    if not 0.0 <= as_number("margin", margin) < np.inf:
         raise fail(got=f"margin = {margin!r}", expected="a finite number of at least 0", remedy="Try 0.1.")
     free = ~mdp.terminal[mdp.pair_states]
     if mask is not None:
@@ -153,15 +157,15 @@ def _solve(task: _Task, norm: str) -> tuple[str, Float64[np.ndarray, " pairs"] |
     found = program(
         np.concatenate([np.zeros(n + mdp.n_states), np.ones(sizes.shape[1])]),
         A_ub=sp.vstack([wide[rivals], above, below], format="csr"),
-        b_ub=np.concatenate([-task.margin - mdp.rewards[rivals], np.zeros(2 * n)]),
+        b_ub=np.concatenate([-task.margin - mdp.rewards[rivals], np.zeros(2 * n)]) / task.scale,
         A_eq=wide[targets],
-        b_eq=-mdp.rewards[targets],
+        b_eq=-mdp.rewards[targets] / task.scale,
         bounds=np.column_stack([-limit, limit]),
         method="highs",
     )
     if found.status == 2:
         return IMPOSSIBLE, None
-    return (SOLVED, np.where(task.free, found.x[:n], 0.0)) if found.status == 0 else (STOPPED, None)
+    return (SOLVED, np.where(task.free, task.scale * found.x[:n], 0.0)) if found.status == 0 else (STOPPED, None)
 
 
 def _repaired(task: _Task, change: Float64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " pairs"]:
@@ -196,12 +200,13 @@ def _bounds(task: _Task, excess: Float64[np.ndarray, " pairs"]) -> tuple[float, 
     mdp = task.mdp
     targets = np.flatnonzero(task.policy)
     resolvent = make_resolvent(mdp, targets)
-    largest = np.argsort(-excess, kind="stable")[:ROWS_FOR_BOUND]
+    needed = task.excess(mdp.rewards, rounded=-1.0)
+    largest = np.argsort(-needed, kind="stable")[:ROWS_FOR_BOUND]
     low = 0.0
-    for pair in largest[excess[largest] > 0.0].tolist():
+    for pair in largest[needed[largest] > 0.0].tolist():
         row = resolvent.row(pair, int(mdp.pair_states[pair]))
         size = float(task.free[pair]) + float(np.abs(row.entries)[task.free[targets]].sum()) + row.error
-        low = max(low, float(excess[pair]) / size) if size > 0.0 else np.inf
+        low = max(low, float(needed[pair]) / size) if size > 0.0 else np.inf
     whole = bool((task.free == ~mdp.terminal[mdp.pair_states]).all())
     share = 1.0 if mdp.terminal.any() else 0.5
     return low * (1.0 - 1e-9), share * float(excess.max(initial=0.0)) if whole else np.inf

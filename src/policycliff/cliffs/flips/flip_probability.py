@@ -35,7 +35,7 @@ from policycliff.cliffs.radius.resolvent import Resolvent, make_resolvent
 from policycliff.cliffs.radius.result import finite
 from policycliff.cliffs.radius.search import NEGLIGIBLE, norm_bounds
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import as_integer, as_number, fail
 from policycliff.mdp.model import MDP
 
 NEGLIGIBLE_SUM = 1e-12
@@ -160,7 +160,7 @@ def flip_probability(
     """
     _check("samples", samples)
     _check("seed", seed)
-    if not 0.0 < confidence < 1.0:
+    if not 0.0 < as_number("confidence", confidence) < 1.0:
         raise fail(got=f"confidence = {confidence!r}", expected="a number between 0 and 1", remedy="Try 0.95.")
     noise = make_noise(mdp, standard_deviation=standard_deviation, covariance=covariance)
     gaps = make_gaps(mdp, exact=exact)
@@ -179,8 +179,8 @@ def flip_probability(
         action=int(mdp.actions[likeliest]) if likeliest >= 0 else -1,
         status="unresolved" if (gaps.unresolved & gaps.rivals & (bounds.high > 0.0)).any() else "resolved",
         confidence=float(confidence),
-        samples=samples,
-        seed=seed,
+        samples=int(samples),
+        seed=int(seed),
         rows_solved=bounds.rows,
     )
 
@@ -240,5 +240,5 @@ def _upper(gaps: Float64[np.ndarray, " some"], sizes: Float64[np.ndarray, " some
 
 
 def _check(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if as_integer(name, value) < 0:
         raise fail(got=f"{name} = {value!r}", expected="a whole number of at least 0", remedy=f"Set {name}=1000.")

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.cliffs.radius.allowed_changes import check_widths
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail
+from policycliff.mdp.messages import as_float_vector, as_number, check_finite, check_shape, fail
 from policycliff.mdp.model import MDP
+from policycliff.rewards.half_widths import check_widths
 
 COVARIANCE_LIMIT = 3000
 SYMMETRY = 1e-9
@@ -51,6 +51,8 @@ def make_noise(mdp: MDP, *, standard_deviation: Any, covariance: Any) -> RewardN
         )
     alive = (~mdp.terminal[mdp.pair_states]).astype(np.float64)
     if covariance is None:
+        if isinstance(standard_deviation, bool):
+            as_number("standard_deviation", standard_deviation)
         given = as_float_vector("standard_deviation", standard_deviation)
         whole = np.full(mdp.n_pairs, float(given)) if given.ndim == 0 else given
         return RewardNoise(frozen(check_widths("standard_deviation", whole, mdp) * alive), None)

@@ -13,9 +13,15 @@ import numpy as np
 from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, check_finite, check_mask, check_shape, fail
+from policycliff.mdp.messages import (
+    as_float_vector,
+    as_integer,
+    check_choice,
+    fail,
+)
 from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
+from policycliff.rewards.half_widths import ball_half_widths
 
 MOVING = ("reward", "component", "components", "weights")
 
@@ -66,7 +72,7 @@ def make_changes(
     mdp: MDP, group: RewardTuple | None, *, mask: Any, half_widths: Any, norm: str, moving: str, component: int | None
 ) -> AllowedChanges:
     """The ball of a stability radius."""
-    widths = _half_widths(mdp, mask, half_widths)
+    widths = ball_half_widths(mdp, mask=mask, half_widths=half_widths)
     if moving == "reward" or group is None:
         return AllowedChanges(frozen(widths), norm, None)
     moved = group.spread.copy()
@@ -81,8 +87,7 @@ def make_changes(
 
 def check_moving(moving: str, component: int | None, group: RewardTuple | None) -> None:
     """Raise unless what moves is named consistently."""
-    if moving not in MOVING:
-        raise fail(got=f"moving = {moving!r}", expected=f"one of {MOVING}", remedy="Choose one.")
+    check_choice("moving", moving, MOVING)
     if moving != "reward" and group is None:
         raise fail(
             got=f"moving = {moving!r} without a reward tuple",
@@ -95,12 +100,12 @@ def check_moving(moving: str, component: int | None, group: RewardTuple | None) 
             expected="an index `component` exactly if moving = 'component'",
             remedy="Use moving='components' for all of them.",
         )
-    if component is not None and group is not None and not 0 <= component < len(group.rewards):
+    if component is not None and group is not None and not 0 <= as_integer("component", component) < len(group.rewards):
         raise fail(got=f"component = {component}", expected=f"0 to {len(group.rewards) - 1}", remedy="Check the index.")
 
 
 def _listed(rewards: Any) -> list[Any]:
-    components = list(rewards)
+    components = list(rewards) if np.iterable(rewards) and not isinstance(rewards, str | dict) else []
     if not components or np.ndim(components[0]) == 0:
         raise fail(
             got="`rewards` that is not a list of components",
@@ -108,31 +113,3 @@ def _listed(rewards: Any) -> list[Any]:
             remedy="Put the components on the first axis.",
         )
     return components
-
-
-def _half_widths(mdp: MDP, mask: Any, half_widths: Any) -> Float64[np.ndarray, " pairs"]:
-    """Half-widths over pairs, 0 at terminal states."""
-    if mask is not None and half_widths is not None:
-        raise fail(got="both `mask` and `half_widths`", expected="at most one", remedy="Set half-widths to 0 instead.")
-    if mask is not None:
-        widths = check_mask("mask", mask, (mdp.n_pairs,), meaning="one entry a pair").astype(np.float64)
-    elif half_widths is not None:
-        widths = check_widths("half_widths", half_widths, mdp)
-    else:
-        widths = np.ones(mdp.n_pairs)
-    widths[mdp.terminal[mdp.pair_states]] = 0.0
-    return widths
-
-
-def check_widths(name: str, value: Any, mdp: MDP) -> Float64[np.ndarray, " pairs"]:
-    """A new vector over pairs of finite numbers of at least 0."""
-    widths = as_float_vector(name, value).copy()
-    check_shape(name, widths, (mdp.n_pairs,), meaning="one number a pair")
-    check_finite(name, widths)
-    if (widths < 0.0).any():
-        raise fail(
-            got=f"{name.replace('_', '-').rstrip('s')} {widths.min()} at pair {int(widths.argmin())}",
-            expected="at least 0",
-            remedy="A 0 freezes the reward of the pair.",
-        )
-    return widths

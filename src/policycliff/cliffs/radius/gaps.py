@@ -1,26 +1,31 @@
 """What is known about the gaps V* - Q* before any radius is computed: estimates with an error, or fractions.
 
-In floating point a gap is known up to twice the error of Q*. A tie is proven or not (`policycliff.actions.optimal`);
-where it is not proven the optimal policy itself is unknown. In rational arithmetic gaps are fractions and the policy
-is optimal.
+In floating point a gap is known up to twice the error of Q*, or, where two actions have the same future, as the
+difference of their rewards. A tie is proven or not (`policycliff.actions.optimal`); where it is not proven the optimal
+policy itself is unknown. In rational arithmetic gaps are fractions and the policy is optimal.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from policycliff.actions.kernels import TIED, UNRESOLVED
 from policycliff.actions.optimal import OptimalActions, optimal_actions
+from policycliff.cliffs.radius.kernels import continue_alike
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.exact import ExactMDP, Rationals, make_exact, rationals
+from policycliff.values.operator import UNIT_ROUNDOFF
 from policycliff.values.solution import Solution
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
-# Unresolved states of MDPs up to this size are decided in rational arithmetic.
+# Unresolved states and gaps near the error are decided in rational arithmetic for MDPs up to this size.
 AUTOMATIC_LIMIT = 40
 AUTOMATIC_ACYCLIC_LIMIT = 2000
+
+# A gap that is not known this well is found in rational arithmetic there.
+COARSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +39,7 @@ class Gaps:
         gaps: (pairs,) V* - Q*, 0 where tied.
         tied: (pairs,) pairs of proven ties.
         unresolved: (pairs,) pairs that may be optimal, in states where nothing is proven.
-        error: each gap is off by at most twice this.
+        error: (pairs,) each gap is off by at most twice this.
         exact: the MDP in fractions, and ...
         fractions: ... (pairs,) the gaps as fractions; both None in floating point.
     """
@@ -44,7 +49,7 @@ class Gaps:
     gaps: Float64[np.ndarray, " pairs"]
     tied: Bool[np.ndarray, " pairs"]
     unresolved: Bool[np.ndarray, " pairs"]
-    error: float
+    error: Float64[np.ndarray, " pairs"]
     exact: ExactMDP | None = None
     fractions: Rationals | None = None
 
@@ -70,6 +75,11 @@ class Gaps:
         """(pairs,) upper ends of the gaps."""
         return np.where(self.tied, 0.0, self.gaps + 2.0 * self.error)
 
+    def is_coarse(self) -> bool:
+        """Whether a state is unresolved, or the error is not small beside some gap that is not 0."""
+        positive = self.rivals & ~self.tied
+        return bool((positive & (self.unresolved | (2.0 * self.error > COARSE * self.gaps))).any())
+
     def smallest(self) -> float:
         """Lower end of the smallest gap; inf where no state has two actions."""
         return float(self.low[self.rivals].min(initial=np.inf))
@@ -82,14 +92,15 @@ def make_gaps(mdp: MDP, *, exact: bool = False) -> Gaps:
         InvalidInputError: `exact`, and the MDP is too large for it.
     """
     rational_mdp = make_exact(mdp) if exact else None
-    solution = solve(mdp, tolerance=1e-13)
+    solution = solve(mdp, tolerance=tight_tolerance(mdp.rewards))
     if rational_mdp is not None:
         return _exact_gaps(solution, rational_mdp)
-    actions = optimal_actions(solution)
+    found = _float_gaps(solution, optimal_actions(solution))
     limit = AUTOMATIC_ACYCLIC_LIMIT if mdp.is_acyclic else AUTOMATIC_LIMIT
-    if not actions.is_resolved and mdp.n_states <= limit:
-        actions = optimal_actions(solution, exact=True)
-    return _float_gaps(solution, actions)
+    if mdp.n_states <= limit and found.is_coarse():
+        # Gaps rounded from fractions; rows stay in floating point.
+        return replace(_exact_gaps(solution, make_exact(mdp)), exact=None, fractions=None)
+    return found
 
 
 def _float_gaps(solution: Solution, actions: OptimalActions) -> Gaps:
@@ -100,24 +111,33 @@ def _float_gaps(solution: Solution, actions: OptimalActions) -> Gaps:
     scores = np.where(actions.members, np.where(unresolved, q, 0.0), -np.inf)
     best = _first_maximum(mdp, scores)
     gaps = np.where(tied, 0.0, np.maximum(q[best][owners] - q, 0.0))
-    return Gaps(mdp, frozen(best), frozen(gaps), frozen(tied), frozen(unresolved), solution.error_bound)
+    error = np.full(q.size, solution.error_bound)
+    # Where a pair is followed by what follows the best one, the difference of two rewards is the gap.
+    alike = ~(tied | unresolved) & continue_alike(
+        mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.gamma, frozen(best)
+    )
+    plain = mdp.rewards[best][owners] - mdp.rewards
+    gaps, error = np.where(alike, np.maximum(plain, 0.0), gaps), np.where(alike, 0.0, error)
+    error += UNIT_ROUNDOFF * gaps
+    return Gaps(mdp, frozen(best), frozen(gaps), frozen(tied), frozen(unresolved), frozen(error))
 
 
 def _exact_gaps(solution: Solution, exact: ExactMDP) -> Gaps:
     mdp = solution.mdp
     start = _first_maximum(mdp, solution.q_values).tolist()
-    best, values, q = exact.optimise(rationals(mdp.rewards), start)
+    _, values, q = exact.optimise(rationals(mdp.rewards), start)
     fractions = [values[state] - entry for state, entry in zip(mdp.pair_states.tolist(), q, strict=True)]
     zero = np.array([gap == 0 for gap in fractions])
+    first = _first_maximum(mdp, zero.astype(np.float64))
     floats = np.array([float(gap) for gap in fractions])
     shared = np.add.reduceat(zero.astype(np.int64), mdp.offsets[:-1]) > 1
     return Gaps(
         mdp=mdp,
-        best=frozen(np.array(best)),
+        best=frozen(first),
         gaps=frozen(floats),
         tied=frozen(zero & shared[mdp.pair_states]),
         unresolved=frozen(np.zeros(mdp.n_pairs, dtype=bool)),
-        error=float(floats.max()) * 2.0**-52,
+        error=frozen(UNIT_ROUNDOFF * floats),
         exact=exact,
         fractions=fractions,
     )

@@ -5,6 +5,7 @@
 import numpy as np
 
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
+from policycliff.mdp.kernels import same_row
 
 
 @compiled
@@ -97,6 +98,8 @@ def tree_alternatives(
         kept = 0.0
         for i in range(length - 1, -1, -1):
             kept = half_widths[best[path[i]]] ** power + gamma**power * kept
+            if gamma == 0.0 and i > 0:
+                continue  # What comes after the first step counts for nothing.
             for pair in range(offsets[path[i]], offsets[path[i] + 1]):
                 if pair != best[path[i]]:
                     ratio, last = _leaves_below(
@@ -118,19 +121,6 @@ def tree_alternatives(
 
 
 @compiled
-def _same_row(first: int, second: int, indptr: Integers, successors: Indices, probabilities: Floats) -> bool:
-    """Whether two kernel rows are stored alike."""
-    start, other = indptr[first], indptr[second]
-    length = indptr[first + 1] - start
-    if indptr[second + 1] - other != length:
-        return False
-    for k in range(length):
-        if successors[start + k] != successors[other + k] or probabilities[start + k] != probabilities[other + k]:
-            return False
-    return True
-
-
-@compiled
 def continue_alike(
     offsets: Integers, indptr: Integers, successors: Indices, probabilities: Floats, gamma: float, best: Integers
 ) -> Flags:
@@ -138,7 +128,7 @@ def continue_alike(
     alike = np.zeros(indptr.size - 1, np.bool_)
     for state in range(best.size):
         for pair in range(offsets[state], offsets[state + 1]):
-            alike[pair] = gamma == 0.0 or _same_row(pair, best[state], indptr, successors, probabilities)
+            alike[pair] = gamma == 0.0 or same_row(pair, best[state], indptr, successors, probabilities)
     return alike
 
 

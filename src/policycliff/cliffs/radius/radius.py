@@ -36,13 +36,13 @@ from jaxtyping import Float64
 
 from policycliff.cliffs.radius.allowed_changes import check_moving, make_changes, make_tuple
 from policycliff.cliffs.radius.gaps import make_gaps
+from policycliff.cliffs.radius.reached import reached_from_start
 from policycliff.cliffs.radius.result import StabilityRadius
 from policycliff.cliffs.radius.search import Found, Search, make_search
 from policycliff.cliffs.radius.tree_radius import tree_radius
 from policycliff.cliffs.radius.weight_radius import WeightRadius, weight_radius
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.kernels import reached_states
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import check_choice, fail
 from policycliff.mdp.model import MDP
 
 
@@ -135,8 +135,7 @@ def stability_radius(
     if moving == "weights" and group is not None:
         _refuse_with_weights(mask=mask, half_widths=half_widths, per_state=per_state)
         return weight_radius(world, group, norm=norm, reachable_only=reachable_only, exact=exact)
-    if norm not in {"inf", "2"}:
-        raise fail(got=f"norm = {norm!r}", expected="'inf' or '2'", remedy="Choose one.")
+    check_choice("norm", norm, ("inf", "2"))
     changes = make_changes(
         world, group, mask=mask, half_widths=half_widths, norm=norm, moving=moving, component=component
     )
@@ -167,9 +166,7 @@ def _reachable(search: Search) -> Found:
 def reachable_sets(search: Search) -> tuple[np.ndarray, np.ndarray]:
     """States (masks) that some policy reaches from the initial distribution, and those that the optimal one reaches."""
     mdp, chain = search.mdp, search.resolvent.chain
-    seeds = np.zeros(mdp.n_states, dtype=bool) if mdp.initial is None else mdp.initial > 0.0
-    some = reached_states(mdp.first_successors, mdp.successors, seeds)
-    return some, reached_states(chain.indptr, chain.successors, seeds)
+    return reached_from_start(mdp, chain)
 
 
 def _refuse_with_weights(**given: Any) -> None:

@@ -13,15 +13,19 @@ from jaxtyping import Bool, Float64, Int64
 from policycliff.cliffs.radius.allowed_changes import AllowedChanges
 from policycliff.cliffs.radius.exact_rows import exact_rho, exact_row, exact_size
 from policycliff.cliffs.radius.gaps import Gaps
-from policycliff.cliffs.radius.resolvent import RELATIVE_ERROR, Resolvent, make_resolvent
+from policycliff.cliffs.radius.resolvent import Resolvent, make_resolvent
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.evaluation import evaluate
 from policycliff.values.exact import rationals
+from policycliff.values.left_solve import RELATIVE_ERROR
 
 # Coefficients below this share of the largest possible norm are rounding; a pair whose own reward is frozen and whose
 # norm is below it cannot be moved (decided exactly in rational arithmetic).
 NEGLIGIBLE = 1e-12
+
+# A gap, a norm and their quotient are rounded a few times.
+ROUNDING = 2.0**-50
 
 # Where rows cost sweeps, a coarse one often shows already that a pair cannot be the least.
 COARSE = 0.1
@@ -105,7 +109,7 @@ class Search:
             return Found(np.inf, (np.inf, np.inf), -1, np.zeros(self.mdp.n_pairs), "exact", rows)
         if doubtful:
             return self._found(least, (0.0, self.policy_free_bound(states)), "unresolved", rows)
-        return self._found(least, (low, high), "exact", rows)
+        return self._found(least, (low, high), "exact" if low > 0.0 else "unresolved", rows)
 
     def state_radii(self) -> tuple[Float64[np.ndarray, " states"], int]:
         """(states,) the least rho over the pairs of each state, 0 where unresolved; and the rows solved."""
@@ -149,7 +153,7 @@ class Search:
             return self._exact_candidate(pair, state, size, coefficients)
         movable = smallest > 0.0 or largest > NEGLIGIBLE * self.norm_scale()
         high = float(self.gaps.high[pair]) / smallest if smallest > 0.0 else np.inf
-        return Candidate(pair, low, high, size, coefficients, movable)
+        return Candidate(pair, low * (1.0 - ROUNDING), high * (1.0 + ROUNDING), size, coefficients, movable)
 
     def _exact_candidate(
         self, pair: int, state: int, size: float, coefficients: Float64[np.ndarray, " pairs"]
@@ -190,7 +194,8 @@ class Search:
         return min(max(float(self.gaps.gaps[candidate.pair]) / candidate.size, candidate.low), candidate.high)
 
     def _found(self, candidate: Candidate, bracket: tuple[float, float], status: str, rows: int) -> Found:
-        radius = min(max(self._estimate(candidate), bracket[0]), bracket[1])
+        estimate = 0.0 if status == "unresolved" else self._estimate(candidate)
+        radius = min(max(estimate, bracket[0]), bracket[1])
         return Found(radius, bracket, candidate.pair, self.witness(candidate, radius), status, rows)
 
     def witness(self, candidate: Candidate, radius: float) -> Float64[np.ndarray, " pairs"]:
@@ -207,7 +212,8 @@ def make_search(gaps: Gaps, changes: AllowedChanges) -> Search:
     resolvent = make_resolvent(gaps.mdp, np.array(gaps.best))
     sizes = norm_bounds(gaps, changes.half_widths)
     with np.errstate(divide="ignore"):
-        floors = np.where(sizes > 0.0, gaps.low / np.where(sizes > 0.0, sizes, 1.0), np.inf)
+        quotients = gaps.low / np.where(sizes > 0.0, sizes, 1.0) * (1.0 - ROUNDING)
+        floors = np.where(sizes > 0.0, quotients, np.inf)
     return Search(
         mdp=gaps.mdp,
         gaps=gaps,

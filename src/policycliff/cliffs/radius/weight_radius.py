@@ -27,11 +27,11 @@ from jaxtyping import Float64
 
 from policycliff.cliffs.radius.allowed_changes import RewardTuple
 from policycliff.cliffs.radius.gaps import make_gaps
+from policycliff.cliffs.radius.reached import reached_from_start
 from policycliff.cliffs.radius.result import finite
 from policycliff.cliffs.radius.weight_search import WeightsFound, make_weight_search
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.kernels import reached_states
-from policycliff.mdp.messages import fail, first_true
+from policycliff.mdp.messages import check_choice, fail, first_true
 from policycliff.mdp.model import MDP
 from policycliff.values.chain import deterministic_chain
 
@@ -94,10 +94,8 @@ def weight_radius(mdp: MDP, group: RewardTuple, *, norm: str, reachable_only: bo
     search = make_weight_search(gaps, group, norm=norm)
     if not reachable_only:
         return _result(search.run(None), mdp, norm=norm, reachable_only=False)
-    seeds = np.zeros(mdp.n_states, dtype=bool) if mdp.initial is None else mdp.initial > 0.0
-    chain = deterministic_chain(mdp, np.array(gaps.best))
-    wide = search.run(reached_states(mdp.first_successors, mdp.successors, seeds))
-    near = search.run(reached_states(chain.indptr, chain.successors, seeds))
+    outer, inner = reached_from_start(mdp, deterministic_chain(mdp, np.array(gaps.best)))
+    wide, near = search.run(outer), search.run(inner)
     if wide.pair != near.pair or wide.status == "unresolved":
         high = np.inf if near.status == "unresolved" else near.bracket[1]
         bracket = (wide.bracket[0], high)
@@ -121,11 +119,11 @@ def _result(found: WeightsFound, mdp: MDP, *, norm: str, reachable_only: bool, m
 
 def _check(group: RewardTuple, norm: str) -> None:
     """Raise unless the norm exists for these weights and none of them is negative."""
-    offered = {"inf", "1", "2"} if group.weights.ndim == 1 else {"inf", "1"}
-    if norm not in offered:
+    check_choice("norm", norm, ("1", "2", "inf"))
+    if norm == "2" and group.weights.ndim == 2:
         raise fail(
-            got=f"norm = {norm!r} for weights of shape {group.weights.shape}",
-            expected=f"one of {sorted(offered)}",
+            got=f"norm = '2' for weights of shape {group.weights.shape}",
+            expected="one of '1' and 'inf'",
             remedy="The 2-norm is there for constant weights only.",
         )
     negative = first_true(group.weights.ravel() < 0.0)

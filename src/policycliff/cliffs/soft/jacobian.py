@@ -17,17 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy.sparse.linalg import SuperLU
 
 from policycliff.mdp.model import MDP
-from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain
-from policycliff.values.chain_kernels import left_solve_acyclic, left_step
-from policycliff.values.operator import amplification
+from policycliff.values.chain import stochastic_chain
+from policycliff.values.left_solve import RELATIVE_ERROR, LeftSolver, make_left_solver
 
 SINGLE_LIMIT = 200
 """States up to which a factorisation is worth while for one solve."""
-SWEEP_LIMIT = 20_000
-RELATIVE_ERROR = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +67,7 @@ class SoftMap:
     mdp: MDP
     policy: Float64[np.ndarray, " pairs"]
     temperature: float
-    chain: Chain
-    factors: SuperLU | None
-    amplification: float
+    solver: LeftSolver
 
     def rows(self, state: int) -> StateRows:
         """The rows of one state."""
@@ -83,8 +77,8 @@ class SoftMap:
         centred = kernel - policy @ kernel
         later, error = np.empty_like(centred), np.empty(policy.size)
         for action, row in enumerate(centred):
-            later[action], left = self.left_solve(row)
-            error[action] = left * self.amplification + RELATIVE_ERROR * float(np.abs(later[action]).sum())
+            later[action], left = self.solver.solve(row)
+            error[action] = left * self.solver.amplification + RELATIVE_ERROR * float(np.abs(later[action]).sum())
         return StateRows(state, policy, self.mdp.gamma * later, self.mdp.gamma * error)
 
     def mean_widths(self, half_widths: Float64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " states"]:
@@ -96,7 +90,7 @@ class SoftMap:
         first, last = int(self.mdp.offsets[state]), int(self.mdp.offsets[state + 1])
         policy = self.policy[first:last]
         weights = policy * (members - float(policy[members].sum()))
-        row, _ = self.left_solve(weights @ self.mdp.transitions[first:last].toarray())
+        row, _ = self.solver.solve(weights @ self.mdp.transitions[first:last].toarray())
         result = self.mdp.gamma * row[self.mdp.pair_states] * self.policy
         result[first:last] += weights
         return np.asarray(result / self.temperature)
@@ -109,39 +103,11 @@ class SoftMap:
         first, last = int(self.mdp.offsets[state]), int(self.mdp.offsets[state + 1])
         second, top = (first + np.argsort(self.policy[first:last], kind="stable")[-2:]).tolist()
         kernel = self.mdp.transitions
-        row, _ = self.left_solve((kernel[[second]] - kernel[[top]]).toarray()[0])
+        row, _ = self.solver.solve((kernel[[second]] - kernel[[top]]).toarray()[0])
         result = self.mdp.gamma * row[self.mdp.pair_states] * self.policy
         result[second] += 1.0
         result[top] -= 1.0
         return np.asarray(result)
-
-    def left_solve(self, row: Float64[np.ndarray, " states"]) -> tuple[Float64[np.ndarray, " states"], float]:
-        """The row times M, and the L1 norm of what is left over."""
-        chain, z = self.chain, row.copy()
-        kernel = (chain.indptr, chain.successors, chain.probabilities, chain.gamma)
-        if self.mdp.order is not None:
-            left_solve_acyclic(self.mdp.order, *kernel, z)
-            return z, 0.0
-        if self.factors is None:
-            return self._sweep(z)
-        x = self.factors.solve(z)
-        step = np.empty_like(x)
-        left_step(*kernel, x, step)
-        return x, float(np.abs(z + step - x).sum())
-
-    def _sweep(self, z: Float64[np.ndarray, " states"]) -> tuple[Float64[np.ndarray, " states"], float]:
-        """The sum of z (gamma P)^k until what is left cannot matter."""
-        chain = self.chain
-        kernel = (chain.indptr, chain.successors, chain.probabilities, chain.gamma)
-        total, step, spare = z.copy(), z, np.empty_like(z)
-        norm, goal = float(np.abs(z).sum()), RELATIVE_ERROR / max(self.amplification, 1.0)
-        for _ in range(SWEEP_LIMIT):
-            if norm <= goal:
-                break
-            norm = float(left_step(*kernel, step, spare))
-            step, spare = spare, step
-            total += step
-        return total, norm
 
 
 def make_soft_map(
@@ -149,12 +115,5 @@ def make_soft_map(
 ) -> SoftMap:
     """Factorise the chain of a soft policy, or leave it to sweeps where it is large; `once`: for a single solve."""
     chain = stochastic_chain(mdp, policy, mdp.rewards)
-    small = mdp.order is None and mdp.n_states <= (SINGLE_LIMIT if once else DIRECT_LIMIT)
-    return SoftMap(
-        mdp=mdp,
-        policy=policy,
-        temperature=temperature,
-        chain=chain,
-        factors=chain.factorise(transposed=True) if small else None,
-        amplification=amplification(mdp),
-    )
+    solver = make_left_solver(mdp, chain, limit=SINGLE_LIMIT if once else None)
+    return SoftMap(mdp=mdp, policy=policy, temperature=temperature, solver=solver)

@@ -20,9 +20,10 @@ from jaxtyping import Float64
 
 from policycliff.cliffs.soft.kernels import largest_variation, state_variations
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, check_finite, check_mask, check_shape, fail
+from policycliff.mdp.messages import fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import Restriction, restrict
+from policycliff.rewards.half_widths import ball_half_widths
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.regularizers import KL, Entropy, Regularizer
 from policycliff.values.solution import Solution
@@ -103,7 +104,7 @@ class SoftProblem:
 
 def make_problem(mdp: MDP, *, reference_policy: Any, mask: Any, half_widths: Any) -> SoftProblem:
     """Check the arguments and leave out what the reference excludes."""
-    widths = ball_half_widths(mdp, mask, half_widths)
+    widths = ball_half_widths(mdp, mask=mask, half_widths=half_widths)
     base = np.ones(mdp.n_pairs) if reference_policy is None else KL(1.0, reference_policy).base(mdp)
     restriction = restrict(mdp, base > 0.0)
     kept = restriction.pairs
@@ -120,27 +121,6 @@ def check_epsilon(epsilon: float) -> float:
             remedy="Pass how far the rewards may be off.",
         )
     return value
-
-
-def ball_half_widths(mdp: MDP, mask: Any, half_widths: Any) -> Float64[np.ndarray, " pairs"]:
-    """Half-widths over pairs from one of the two arguments, 0 at terminal states."""
-    if mask is not None and half_widths is not None:
-        raise fail(got="both `mask` and `half_widths`", expected="at most one", remedy="Set half-widths to 0 instead.")
-    if mask is not None:
-        widths = check_mask("mask", mask, (mdp.n_pairs,), meaning="one entry a pair").astype(np.float64)
-    elif half_widths is not None:
-        widths = as_float_vector("half_widths", half_widths).copy()
-        check_shape("half_widths", widths, (mdp.n_pairs,), meaning="one number a pair")
-        check_finite("half_widths", widths)
-    else:
-        widths = np.ones(mdp.n_pairs)
-    if (widths < 0.0).any():
-        raise fail(
-            got=f"half-width {widths.min()} at pair {int(widths.argmin())}",
-            expected="at least 0",
-            remedy="A half-width of 0 freezes the reward.",
-        )
-    return np.where(mdp.terminal[mdp.pair_states], 0.0, widths)
 
 
 def two_largest(mdp: MDP, vector: Float64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " states"]:

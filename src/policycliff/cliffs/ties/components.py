@@ -21,7 +21,7 @@ from policycliff.cliffs.ties.construction import added_within, check_not_lost, c
 from policycliff.cliffs.ties.perturbation import CliffPerturbation
 from policycliff.cliffs.ties.tie import Tie, find_tie
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail, first_true
+from policycliff.mdp.messages import as_float_vector, as_integer, check_finite, check_shape, fail, first_true
 from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
@@ -176,6 +176,6 @@ def _checked(
             expected="0 (terminal states are absorbing with reward 0)",
             remedy="Put the reward on the pairs that enter the state.",
         )
-    if component is not None and not 0 <= component < len(parts):
+    if component is not None and not 0 <= as_integer("component", component) < len(parts):
         raise fail(got=f"component {component!r}", expected=f"0 to {len(parts) - 1}", remedy="Check the index.")
     return parts, mixture

@@ -31,7 +31,7 @@ from policycliff.cliffs.degeneracy.optimal_sets import settled_actions
 from policycliff.cliffs.ties.perturbation import CliffPerturbation
 from policycliff.cliffs.ties.tie import Tie, find_tie
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import as_number, check_choice, fail
 from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP
 from policycliff.policies.distances import state_shifts
@@ -93,10 +93,9 @@ def cliff_perturbation(
 
 def check_size(epsilon: float, construction: str) -> None:
     """Raise unless epsilon is positive and finite and the construction is known."""
-    if not 0.0 < epsilon < np.inf:
+    if not 0.0 < as_number("epsilon", epsilon) < np.inf:
         raise fail(got=f"epsilon = {epsilon!r}", expected="a positive finite size", remedy="Try 1e-3.")
-    if construction not in CONSTRUCTIONS:
-        raise fail(got=f"construction = {construction!r}", expected=f"one of {CONSTRUCTIONS}", remedy="Check it.")
+    check_choice("construction", construction, CONSTRUCTIONS)
 
 
 def height_share(construction: str, gamma: float) -> float:

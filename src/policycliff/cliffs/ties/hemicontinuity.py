@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float64
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
-from policycliff.cliffs.degeneracy.optimal_sets import TOLERANCE, settled, settled_actions
+from policycliff.cliffs.degeneracy.optimal_sets import settled, settled_actions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail
 from policycliff.mdp.metric import MetricGrid
@@ -27,7 +27,7 @@ from policycliff.policies.distances import excess
 from policycliff.rewards.bump import metrics_of
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.solution import Solution
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -102,7 +102,7 @@ def argmax_drift(
     check_finite("steps", times)
     _, metric = metrics_of(mdp, None, action_metric)
     mdp.with_rewards(push)
-    solution = solve(mdp, tolerance=TOLERANCE)
+    solution = solve(mdp, tolerance=tight_tolerance(mdp.rewards))
     before = settled(solution, exact=exact)
     sets = [settled_actions(mdp.with_rewards(mdp.rewards + t * push), exact=exact) for t in times]
     return ArgmaxDrift(
@@ -136,6 +136,6 @@ def _containment_step(solution: Solution, before: OptimalActions, widths: Float6
     inside = np.maximum.reduceat(np.where(before.members, reach, 0.0), mdp.offsets[:-1])[owners]
     gaps = np.maximum(solution.values[owners] - solution.q_values - 2.0 * solution.error_bound, 0.0)
     moves = (reach + inside) * (1.0 + 1e-12)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratios = np.where(moves > 0.0, gaps / moves, np.inf)
     return float(ratios[outside].min())

@@ -11,14 +11,14 @@ from jaxtyping import Float64
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
-from policycliff.cliffs.degeneracy.optimal_sets import TOLERANCE, settled
+from policycliff.cliffs.degeneracy.optimal_sets import settled
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
 from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP
 from policycliff.rewards.bump import bump, metrics_of
 from policycliff.values.solution import Solution
-from policycliff.values.solve import solve
+from policycliff.values.solve import solve, tight_tolerance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ def find_tie(
         raise fail(
             got=f"terminal {mdp.state_name(state)}", expected="a state with a choice", remedy="Take one before the end."
         )
-    solution = solve(mdp, tolerance=TOLERANCE)
+    solution = solve(mdp, tolerance=tight_tolerance(mdp.rewards))
     before = settled(solution, exact=exact)
     _check_tied(solution, before, state, pair)
     if width is None:
