@@ -14,7 +14,7 @@ Cost. Memory: 12 bytes a stored probability and 32 bytes a pair. Building: one p
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,8 @@ class MDP:
     action_names: tuple[str, ...] | None
     order: Int64[np.ndarray, " states"] | None
     row_sum_error: float
+    # What follows from the kernel alone, computed once and shared by all rewards on it.
+    _derived: dict[str, Any] = field(default_factory=dict, init=False)
 
     @classmethod
     def from_arrays(
@@ -195,7 +197,9 @@ class MDP:
                 expected="0 (terminal states are absorbing with reward 0)",
                 remedy="Put the reward on the pairs that enter the state.",
             )
-        return replace(self, rewards=frozen(vector))
+        changed = replace(self, rewards=frozen(vector))
+        object.__setattr__(changed, "_derived", self._derived)
+        return changed
 
     @property
     def n_states(self) -> int:
@@ -210,13 +214,18 @@ class MDP:
     @property
     def pair_states(self) -> Int64[np.ndarray, " pairs"]:
         """(pairs,) the state of each pair."""
-        return np.repeat(np.arange(self.n_states), np.diff(self.offsets))
+        if "pair_states" not in self._derived:
+            self._derived["pair_states"] = frozen(np.repeat(np.arange(self.n_states), np.diff(self.offsets)))
+        return np.asarray(self._derived["pair_states"])
 
     @property
     def transitions(self) -> sp.csr_array:
         """The kernel as a SciPy CSR array pairs x states that shares memory; rows of terminal pairs are empty."""
-        shape = (self.n_pairs, self.n_states)
-        return sp.csr_array((self.probabilities, self.successors, self.indptr), shape=shape)
+        if "transitions" not in self._derived:
+            shape = (self.n_pairs, self.n_states)
+            self._derived["transitions"] = sp.csr_array((self.probabilities, self.successors, self.indptr), shape=shape)
+        kernel: sp.csr_array = self._derived["transitions"]
+        return kernel
 
     @property
     def first_successors(self) -> Int64[np.ndarray, " offsets"]:
