@@ -28,7 +28,7 @@ from policycliff.values.exact import fits_exact
 
 GOAL = 0.125
 # The public calibration searches for the worst change; only on so many pairs is that quick.
-SMALL, CORNERS = 8, 32
+SMALL, CORNERS = 4, 32
 COLD = 45.0
 """The smallest gap over the temperature at which the limit is compared: exp(-45) is nothing."""
 
