@@ -14,7 +14,7 @@ from policycliff.statements.facts import adverse_change, optimal_sets, random_ch
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_q, spans
 from policycliff.statements.statement import Claim, Outcome, Statement
-from policycliff.statements.ties import measured_choice, tied_members
+from policycliff.statements.ties import bump_claim, measured_choice, tied_members
 
 TRIALS = 4
 SIZES = (2.0**-4, 2.0**-10, 2.0**-16)
@@ -48,8 +48,9 @@ def _losses(instance: Instance) -> list[Claim]:
     state, members = tied_members(actions)
     winner, scale = int(members[-1]), reward_scale(mdp)
     moves = [cliff_perturbation(mdp, state, int(mdp.actions[winner]), size * scale) for size in SIZES]
+    lead = bump_claim(mdp, moves[0], winner)
     if any(measured_choice(mdp, move.rewards, winner)[0] is None for move in moves):
-        return [Claim("actions lost at a tie, however small the change", members.size - 1.0, np.nan, "=")]
+        return [Claim("actions lost at a tie, however small the change", members.size - 1.0, np.nan, "="), lead]
     found = [_sets(mdp, move.rewards)[state] for move in moves]
     q, error = measured_q(mdp)
     here = q[mdp.offsets[state] : mdp.offsets[state + 1]]
@@ -59,6 +60,7 @@ def _losses(instance: Instance) -> list[Claim]:
     return [
         Claim("actions lost at a tie, however small the change", members.size - 1.0, lost, "="),
         Claim("gap, in the limit, of the action optimal all along", 0.0, worst, "=", 2.0 * error),
+        lead,
     ]
 
 

@@ -40,7 +40,9 @@ def _cells(path: PerturbationPath) -> list[Claim]:
     kinks = envelope.kinks(0.0, 1.0)
     claims = [
         Claim("cells of the weight, against enumeration", float(len(walls) + 1), float(len(kinks) + 1), "="),
-        Claim("distance of equal weights to the nearest wall", _nearest(walls), _nearest(kinks), "=", NEAR_WALL, size=1.0),
+        Claim(
+            "distance of equal weights to the nearest wall", _nearest(walls), _nearest(kinks), "=", NEAR_WALL, size=1.0
+        ),
     ]
     if path.mdp.initial is not None:
         seen = envelope.mixed(path.mdp.initial).kinks(0.0, 1.0)
