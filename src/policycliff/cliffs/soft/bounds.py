@@ -82,7 +82,7 @@ def soft_policy_bounds(
         >>> [round(bounds.worst(name), 6) for name in ("linear", "sharp", "certified", "measured")]
         [0.1, 0.099668, 0.099668, 0.098688]
     """
-    radius, climbs, wanted = check_epsilon(epsilon), check_starts(starts), _check_states(states, mdp)
+    radius, climbs, wanted = check_epsilon(epsilon), check_starts(starts), check_states(states, mdp)
     problem = make_problem(mdp, reference_policy=reference_policy, mask=mask, half_widths=half_widths)
     solution = problem.solve(temperature)
     chosen = default_states(problem, solution) if wanted is None else wanted
@@ -200,7 +200,7 @@ def _means(
     return {**means, "measured": measured}
 
 
-def _check_states(states: Any, mdp: MDP) -> Int64[np.ndarray, " chosen"] | None:
+def check_states(states: Any, mdp: MDP) -> Int64[np.ndarray, " chosen"] | None:
     """The states to look at, as indices; None for the default."""
     if states is None:
         return None

@@ -1,0 +1,1 @@
+"""How far the optimum moves through a gate: bounds, the radius, and the jump of a hard gate."""

@@ -1,0 +1,222 @@
+"""Where a hard gate makes the map from rewards to soft policies discontinuous, entropy or not, and by how much.
+
+A hard gate (temperature 0) puts all weight of a state on the component with the largest logit. At a tie arbitrarily
+small moves of the components make any tied component the only one, as far as the gain lets a small move tell them
+apart. So R_eff(s, .) has several one-sided limits, the rewards R_k(s, .) of the tied components themselves, and they
+differ by up to the spread D: Lemma 4.2 fails for every constant. The soft policy is a continuous function of R_eff, so
+it has the soft optima of these limits as its own, and jumps by exactly their total variation, however large its
+temperature is: the entropy does not help. In a bandit that is at most tanh(span(R_k - R_l) / (4 alpha)), attained by two
+actions that the components rank in opposite order by the same lead.
+
+With a gate of temperature T > 0 there is no jump; a move by e along such a direction brings the fraction tanh(r e / (4 T))
+of it when it goes from -e to e across the tie, r the growth of the difference of the two logits.
+
+The tuple is read up to the rounding of its logits: logits that differ by less are called tied.
+
+Cost: one soft solve for each limit, and two for each measured step.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from scipy.optimize import linprog
+
+from policycliff.cliffs.soft.problem import make_problem
+from policycliff.mdp.compilation import frozen
+from policycliff.mdp.messages import as_integer, fail
+from policycliff.mdp.model import MDP
+from policycliff.policies.distances import state_shifts
+from policycliff.rewards.effective import effective_reward
+from policycliff.rewards.gates.gate import Gate
+from policycliff.rewards.gates.gated import GatedReward, gated_reward, softened, top_logits, with_move
+from policycliff.rewards.gates.growth import statistic_gradient
+from policycliff.values.operator import amplification
+from policycliff.values.solution import Solution
+
+STEPS = (1e-2, 1e-4, 1e-6)
+LEAST_LEAD = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class GateJump:
+    """The jump of effective reward and soft policy at a tie of a hard gate.
+
+    Attributes:
+        state: the state whose gate is tied, -1 if none is.
+        components: the tied components that an arbitrarily small move singles out; fewer than two: no jump.
+        limits: (limits, pairs) the effective reward for each of them: the one-sided limits.
+        policies: (limits, pairs) the soft policy for each of them.
+        directions: (limits, K, pairs) moves of the components, of sup norm 1: any multiple of one, however small, singles
+            out its component.
+        reward_jump: the largest |difference| between two of the limits.
+        policy_jump: the largest total variation in any state between two of the policies.
+        policy_error: bound on the error of `policy_jump`.
+        steps: (steps,) sizes of moves that were tried, and ...
+        measured: ... (steps,) the total variation found between the tuples moved by that size along the two directions of
+            the largest jump; it does not go to 0 with the step.
+    """
+
+    state: int
+    components: Int64[np.ndarray, " limits"]
+    limits: Float64[np.ndarray, "limits pairs"]
+    policies: Float64[np.ndarray, "limits pairs"]
+    directions: Float64[np.ndarray, "limits components pairs"]
+    reward_jump: float
+    policy_jump: float
+    policy_error: float
+    steps: Float64[np.ndarray, " steps"]
+    measured: Float64[np.ndarray, " steps"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON types."""
+        vectors = ("components", "limits", "policies", "directions", "steps", "measured")
+        numbers = ("state", "reward_jump", "policy_jump", "policy_error")
+        return {
+            **{name: getattr(self, name) for name in numbers},
+            **{name: getattr(self, name).tolist() for name in vectors},
+        }
+
+    def __repr__(self) -> str:
+        if self.components.size < 2:
+            return "GateJump(no logits are tied: no jump here)"
+        return (
+            f"GateJump(state {self.state} between components {self.components.tolist()}: effective reward jumps by "
+            f"{self.reward_jump:.6g}, soft policy by {self.policy_jump:.6g} (error {self.policy_error:.1g}); measured "
+            f"{self.measured[-1]:.6g} for moves of {self.steps[-1]:.1g})"
+        )
+
+
+def gate_jump(mdp: MDP, rewards: Any, gate: Gate, temperature: float, *, state: int | None = None) -> GateJump:
+    """The jump of the soft policy where the logits of a gate tie, for the hard gate with these logits (section 4.6).
+
+    Args:
+        mdp: the MDP; its own rewards do not matter.
+        rewards: K components, (K, pairs) or (K, S, A).
+        gate: from `reward_gate`; whatever its temperature, the hard gate with its logits is looked at.
+        temperature: alpha of the entropy of the policy; positive.
+        state: the state to look at; by default the tied one with the largest spread of components.
+
+    Returns:
+        A `GateJump`, without components where no logits are tied. The jump is exact within `policy_error`, for logits
+        that are tied within their rounding; the gates of other states stay as they are.
+
+    Raises:
+        InvalidInputError: a tuple, gate or state that does not fit the MDP, or a temperature that is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from policycliff import MDP, gate_jump, reward_gate
+        >>> bandit = MDP.from_arrays(np.ones((1, 2, 1)), [[0.0, 0.0]], 0.0)
+        >>> found = gate_jump(bandit, [[1.0, 0.0], [0.0, 1.0]], reward_gate(1.0, temperature=0.0), 1.0)
+        >>> found.reward_jump, round(found.policy_jump, 6), round(float(np.tanh(0.5)), 6)
+        (1.0, 0.462117, 0.462117)
+    """
+    given = gated_reward(mdp, rewards, gate)
+    problem = make_problem(mdp, reference_policy=None, mask=None, half_widths=None)
+    problem.regularizer(temperature)
+    hard = softened(given, 0.0)
+    place = _tied_state(hard) if state is None else _check_state(mdp, state)
+    found = _directions(hard, place) if place >= 0 else {}
+    limits = [_limit(hard, place, component) for component in found]
+    solutions = [make_problem_solution(given.mdp, limit, temperature) for limit in limits]
+    jump, ends = _largest(mdp, [solution.policy for solution in solutions])
+    rounding = 2.0 * hard.rounding * amplification(mdp) / (2.0 * temperature)
+    error = sum(sorted((solution.policy_error_bound for solution in solutions), reverse=True)[:2])
+    scale = float(given.spread.max(initial=0.0))
+    directions = np.array(list(found.values())).reshape(len(found), *given.components.shape)
+    steps = np.array(STEPS) * (scale if scale > 0.0 else 1.0) if len(found) > 1 else np.zeros(0)
+    measured = [
+        _between(hard, directions[list(ends)], size, temperature) for size in (steps.tolist() if len(found) > 1 else [])
+    ]
+    return GateJump(
+        state=place if len(found) > 1 else -1,
+        components=frozen(np.array(list(found), dtype=np.int64)),
+        limits=frozen(np.array(limits).reshape(len(found), mdp.n_pairs)),
+        policies=frozen(np.array([solution.policy for solution in solutions]).reshape(len(found), mdp.n_pairs)),
+        directions=frozen(directions),
+        reward_jump=max((float(np.abs(a - b).max()) for a in limits for b in limits), default=0.0),
+        policy_jump=jump,
+        policy_error=float(error + np.tanh(rounding)) if len(found) > 1 else 0.0,
+        steps=frozen(steps),
+        measured=frozen(np.array(measured, dtype=np.float64)),
+    )
+
+
+def make_problem_solution(mdp: MDP, rewards: Float64[np.ndarray, " pairs"], temperature: float) -> Solution:
+    """The soft optimum of another reward."""
+    alive = np.where(mdp.terminal[mdp.pair_states], 0.0, rewards)
+    problem = make_problem(mdp.with_rewards(alive), reference_policy=None, mask=None, half_widths=None)
+    return problem.solve(temperature)
+
+
+def _tied_state(hard: GatedReward) -> int:
+    """The tied state where components disagree most, -1 without a tie."""
+    tied = (top_logits(hard.logits, hard.logit_error).sum(axis=0) > 1) & ~hard.mdp.terminal
+    widest = np.where(tied, np.maximum.reduceat(hard.spread, hard.mdp.offsets[:-1]), -1.0)
+    return int(np.argmax(widest)) if tied.any() else -1
+
+
+def _directions(hard: GatedReward, state: int) -> dict[int, Float64[np.ndarray, "components pairs"]]:
+    """For each tied component that can be singled out a move that does so: one linear program each.
+
+    x_j is how far statistic j moves: maximise the least lead (A_k - A_l) . x over |x| <= 1.
+    """
+    gain = hard.gate.gain_matrix(len(hard.components))
+    tied = np.flatnonzero(top_logits(hard.logits, hard.logit_error)[:, state])
+    result = dict[int, Float64[np.ndarray, "components pairs"]]()
+    for component in tied.tolist() if tied.size > 1 else []:
+        rivals = tied[tied != component]
+        leads = gain[rivals] - gain[component]
+        program = linprog(
+            np.append(np.zeros(len(gain)), -1.0),
+            A_ub=np.hstack([leads, np.ones((rivals.size, 1))]),
+            b_ub=np.zeros(rivals.size),
+            bounds=[(-1.0, 1.0)] * len(gain) + [(None, 1e6 * (1.0 + float(np.abs(gain).max())))],
+            method="highs",
+        )
+        if program.status == 0 and -program.fun > LEAST_LEAD * float(np.abs(gain).max()):
+            result[component] = _move_of(hard, state, program.x[:-1])
+    return result
+
+
+def _move_of(hard: GatedReward, state: int, wanted: Float64[np.ndarray, " components"]) -> np.ndarray:
+    """(K, pairs) a move of sup norm at most 1 at one state whose statistics move like `wanted`."""
+    here = hard.mdp.pair_states == state
+    if isinstance(hard.gate.statistic, str):
+        # All rewards of a component together: mean and largest move with them.
+        return wanted[:, None] * here
+    return wanted[:, None] * np.sign(statistic_gradient(hard)) * here
+
+
+def _limit(hard: GatedReward, state: int, component: int) -> Float64[np.ndarray, " pairs"]:
+    """(pairs,) the effective reward with all weight of the state on one component."""
+    weights = hard.weights.copy()
+    weights[:, state] = np.arange(len(weights)) == component
+    return effective_reward(hard.components, weights, mdp=hard.mdp)
+
+
+def _largest(mdp: MDP, policies: list[Float64[np.ndarray, " pairs"]]) -> tuple[float, tuple[int, int]]:
+    """The largest total variation between two policies in any state, and which two."""
+    best, ends = 0.0, (0, 0)
+    for first in range(len(policies)):
+        for second in range(first):
+            shift = float(state_shifts(mdp, policies[first], policies[second]).max())
+            if shift >= best:
+                best, ends = shift, (second, first)
+    return best, ends
+
+
+def _between(hard: GatedReward, directions: np.ndarray, size: float, temperature: float) -> float:
+    """Total variation between the soft policies of the tuple moved by this size in the two directions."""
+    ends = [with_move(hard, rewards=size * direction) for direction in directions]
+    policies = [make_problem_solution(hard.mdp, end.rewards, temperature).policy for end in ends]
+    return float(state_shifts(hard.mdp, policies[0], policies[1]).max())
+
+
+def _check_state(mdp: MDP, state: int) -> int:
+    index = as_integer("state", state)
+    if not 0 <= index < mdp.n_states:
+        raise fail(got=f"state = {state}", expected=f"0 to {mdp.n_states - 1}", remedy="Check the index.")
+    return index

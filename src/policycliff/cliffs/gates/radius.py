@@ -1,0 +1,317 @@
+"""The stability radius through a gate: a proven lower bound and a measured upper one.
+
+Let pi be the unique optimal policy of the effective reward. The advantage of another pair is linear in the effective
+reward with the coefficients d of `cliffs/radius`, whatever the gate is. If all components move by at most e, state s
+contributes at most
+
+    e ||d_s||_1 + TV_e(s) spread_k(sum_a d(s, a) R_k(s, a)),
+
+||d_s||_1 being the part of the norm at s, TV_e the bound on the shift of the weights: the spread is that of the advantage,
+not of the rewards, so that components that disagree by the same amount on both actions cost nothing. pi stays optimal
+while the sum over states is below the gap of every pair: the largest such e is found by bisection (the sum grows with
+e) and is the lower end. It is never below (radius with fixed weights) / (largest constant of the gate).
+
+The upper end is measured: climb d . R_eff in the ball, then shorten the move until the advantage is about 0. It is
+verified by evaluating pi at that tuple with its error bound: just there, pi is proven not to be optimal.
+
+A gate whose gain has equal row sums does not see a move that all components share, so that the radius with fixed
+weights is an upper end too; for a gate that reads no rewards it is the radius.
+
+Cost: one solve, one row of the resolvent and some tens of evaluations of the gate for each pair that may be the least.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from policycliff.cliffs.gates.search import Ball, climb_linear, scaled, turning
+from policycliff.cliffs.radius.allowed_changes import AllowedChanges
+from policycliff.cliffs.radius.gaps import make_gaps
+from policycliff.cliffs.radius.search import Found, Search, make_search
+from policycliff.mdp.compilation import frozen
+from policycliff.mdp.model import MDP
+from policycliff.rewards.gates.gate import Gate
+from policycliff.rewards.gates.gated import GatedReward, gated_reward, with_move
+from policycliff.rewards.gates.growth import Move, growth, logit_range, margin, pull_back, weight_shift
+from policycliff.values.evaluation import evaluate
+from policycliff.values.operator import amplification
+
+BISECTIONS = 50
+ROUNDS = 6
+MOST_MEASURED = 8
+BEYOND = (1e-9, 1e-7, 1e-5, 1e-3)
+
+Pairs = Float64[np.ndarray, " pairs"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class GateRadius:
+    """How far the components of a tuple may move, each, before the optimal policy changes through the gate.
+
+    Attributes:
+        radius: the lower end of `bracket`: the optimal policy is proven to stay while all components move by less.
+        bracket: (proven, measured), which contains the true radius; (r, inf) where the search found no change.
+        fixed_weights: the radius if the weights stayed as they are.
+        growth_bound: fixed_weights / (largest constant of the gate), the simplest lower bound.
+        weight_radius: how far components may move before another logit can be the largest of a state: where a hard gate
+            turns.
+        state: state of the pair that the measured move makes better, -1 if there is none.
+        action: its action index, -1 if there is none.
+        witness: (K, pairs) the move of the components that makes it better.
+        status: "exact" (the gate reads no rewards), "bracket", "tied" (the effective reward is tied: radius 0) or
+            "unresolved" (a gap is below the solver's error).
+        rows_solved: rows of the resolvent that were needed.
+    """
+
+    radius: float
+    bracket: tuple[float, float]
+    fixed_weights: float
+    growth_bound: float
+    weight_radius: float
+    state: int
+    action: int
+    witness: Float64[np.ndarray, "components pairs"]
+    status: str
+    rows_solved: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON types (an infinite number is None)."""
+        numbers = ("radius", "fixed_weights", "growth_bound", "weight_radius")
+        return {
+            **{name: _finite(getattr(self, name)) for name in numbers},
+            "bracket": [_finite(end) for end in self.bracket],
+            "state": self.state,
+            "action": self.action,
+            "witness": self.witness.tolist(),
+            "status": self.status,
+            "rows_solved": self.rows_solved,
+        }
+
+    def __repr__(self) -> str:
+        where = f"state {self.state}, action {self.action}" if self.state >= 0 else "no pair"
+        return (
+            f"GateRadius(proven {self.bracket[0]:.6g}, measured {self.bracket[1]:.6g} at {where}, {self.status}; "
+            f"with fixed weights {self.fixed_weights:.6g}; weights turn from {self.weight_radius:.4g} on)"
+        )
+
+
+def gate_radius(mdp: MDP, rewards: Any, gate: Gate) -> GateRadius:
+    """The largest e such that the optimum stays while each component moves by less than e, through a gate: bracketed.
+
+    Args:
+        mdp: the MDP; its own rewards do not matter.
+        rewards: K components, (K, pairs) or (K, S, A).
+        gate: from `softmax_gate` or `reward_gate`.
+
+    Returns:
+        A `GateRadius`: the lower end is proven, at the upper end a tuple is shown whose optimum is another one.
+
+    Raises:
+        InvalidInputError: a tuple or a gate that does not fit the MDP.
+
+    Example:
+        >>> import numpy as np
+        >>> from policycliff import MDP, gate_radius, reward_gate
+        >>> bandit = MDP.from_arrays(np.ones((1, 2, 1)), [[0.0, 0.0]], 0.0)
+        >>> found = gate_radius(bandit, [[1.0, 0.0], [0.0, 0.5]], reward_gate(1.0, temperature=0.5))
+        >>> found.bracket[0] < found.fixed_weights, found.bracket[0] <= found.bracket[1]
+        (True, True)
+    """
+    gated = gated_reward(mdp, rewards, gate)
+    gaps = make_gaps(gated.mdp)
+    alive = (~mdp.terminal[mdp.pair_states]).astype(np.float64)
+    fixed = make_search(gaps, AllowedChanges(frozen(alive), "inf", None))
+    plain, turn = fixed.run(), weight_radius(gated)
+    walk = _Walk(gated, fixed, _floors(gated, fixed, turn))
+    low, rows = walk.lowest()
+    decided = plain.status not in {"tied", "unresolved"}
+    high, pair, witness = _nearest(gated, plain, walk.measure())
+    bracket = (min(low if decided else 0.0, high), high)
+    exact = decided and not gate.reads_rewards
+    constant = float(growth(gated).max())
+    return GateRadius(
+        radius=min(max(plain.radius, bracket[0]), high) if exact else bracket[0],
+        bracket=bracket,
+        fixed_weights=plain.radius,
+        growth_bound=plain.bracket[0] / constant if np.isfinite(constant) else 0.0,
+        weight_radius=turn,
+        state=int(mdp.pair_states[pair]) if pair >= 0 else -1,
+        action=int(mdp.actions[pair]) if pair >= 0 else -1,
+        witness=frozen(witness),
+        status=("exact" if exact else "bracket") if decided else plain.status,
+        rows_solved=rows + plain.rows_solved,
+    )
+
+
+def _nearest(
+    gated: GatedReward, plain: Found, measured: tuple[float, int, np.ndarray] | None
+) -> tuple[float, int, np.ndarray]:
+    """Size, pair and move of the nearest change that is known."""
+    shared = plain.bracket[1] + 2.0 * gated.rounding
+    if plain.pair >= 0 and _neutral(gated) and (measured is None or shared <= measured[0]):
+        # All components share the move of fixed weights, and the gate does not see it.
+        return shared, plain.pair, np.tile(plain.witness, (len(gated.components), 1))
+    return (np.inf, -1, np.zeros_like(gated.components)) if measured is None else measured
+
+
+def weight_radius(gated: GatedReward) -> float:
+    """How far components may move before another logit can be the largest of some state; inf if no reward is read."""
+    moved = np.maximum(logit_range(gated, 1.0) - 2.0 * gated.logit_error, 0.0)
+    leads = margin(gated)
+    reachable = (moved > 0.0) & ~gated.mdp.terminal
+    return float((leads[reachable] / moved[reachable]).min(initial=np.inf))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Walk:
+    """The search over pairs, by ascending floors of their lower ends."""
+
+    gated: GatedReward
+    fixed: Search
+    floors: Pairs
+
+    def lowest(self) -> tuple[float, int]:
+        """The least lower end over all pairs, and the rows solved."""
+        low, rows = np.inf, 0
+        for pair in self._order():
+            if self.floors[pair] >= low:
+                break
+            d, error = self._coefficients(pair)
+            low, rows = min(low, self._lower_end(pair, d, error)), rows + 1
+        return low, rows
+
+    def measure(self) -> tuple[float, int, np.ndarray] | None:
+        """The least verified move over the pairs of least floor."""
+        best: tuple[float, int, np.ndarray] | None = None
+        for pair in self._order()[:MOST_MEASURED]:
+            d, _ = self._coefficients(pair)
+            limit = np.inf if best is None else best[0]
+            found = self._upper_end(pair, d, limit)
+            if found is not None and found[0] < limit:
+                best = (found[0], pair, found[1])
+        return best
+
+    def _order(self) -> list[int]:
+        pairs = np.flatnonzero(self.fixed.gaps.rivals & np.isfinite(self.floors))
+        return np.asarray(pairs[np.argsort(self.floors[pairs], kind="stable")]).tolist()
+
+    def _coefficients(self, pair: int) -> tuple[Pairs, float]:
+        """(pairs,) d, and a bound on its L1 error."""
+        mdp, best = self.gated.mdp, self.fixed.gaps.best
+        row = self.fixed.resolvent.row(pair, int(mdp.pair_states[pair]))
+        d = np.zeros(mdp.n_pairs)
+        d[best] = np.where(mdp.terminal, 0.0, row.entries)
+        d[pair] = 1.0
+        return d, row.error
+
+    def _lower_end(self, pair: int, d: Pairs, error: float) -> float:
+        """The largest e at which the pair's advantage is proven to stay below 0."""
+        gated, starts = self.gated, self.gated.mdp.offsets[:-1]
+        gap, norm = float(self.fixed.gaps.low[pair]), float(np.abs(d).sum())
+        paid = np.add.reduceat(d * gated.components, starts, axis=1)
+        spread = paid.max(axis=0) - paid.min(axis=0)
+        widest = float(gated.spread.max())
+
+        def most(size: float) -> float:
+            shift = weight_shift(gated, size)
+            slack = error * (size + widest) + 2.0 * gated.rounding * norm
+            return (size * norm + float(shift @ spread) + slack) * (1.0 + 1e-12)
+
+        return _largest_below(most, gap, gap / norm)
+
+    def _upper_end(self, pair: int, d: Pairs, limit: float) -> tuple[float, np.ndarray] | None:
+        """A verified move of the components after which the pair has a positive advantage, and its size."""
+        size = float(self.fixed.gaps.high[pair]) / float(np.abs(d).sum()) * (1.0 + 1e-9)
+        size = max(size, 1e-9 * float(self.gated.spread.max() + 1e-300))
+        for attempt in range(8):
+            if size * 2.0**attempt > 2.0 * limit:
+                return None
+            move = self._shortest(pair, d, size * 2.0**attempt)
+            if move is not None:
+                return self._verified(pair, move)
+        return None
+
+    def _shortest(self, pair: int, d: Pairs, size: float) -> Move | None:
+        """Climb in the ball, shorten what was found to advantage 0, and again in the smaller ball."""
+        found = None
+        for _ in range(ROUNDS):
+            ball = Ball(self.gated, size, 0.0)
+            directions = [pull_back(self.gated, d), *self._turnings(pair, d)]
+            climbed = max((climb_linear(ball, d, direction) for direction in directions), key=lambda item: item[0])
+            if self._advantage(d, climbed[1]) < 0.0:
+                break
+            shorter = self._shortened(d, climbed[1])
+            found, new = shorter, float(np.abs(shorter.rewards).max())
+            if new >= size * (1.0 - 1e-6):
+                break
+            size = new
+        return found
+
+    def _turnings(self, pair: int, d: Pairs) -> list[Move]:
+        """Corners that turn the gates of the pair's state and of what the policy does there."""
+        best = int(self.fixed.gaps.best[self.gated.mdp.pair_states[pair]])
+        shared = Move(np.tile(np.sign(d), (len(self.gated.components), 1)), None)
+        moves = [*turning(self.gated, pair, 1.0), *turning(self.gated, best, -1.0)]
+        return [shared, *(Move(move.rewards + 0.5 * shared.rewards * (move.rewards == 0.0), None) for move in moves)]
+
+    def _advantage(self, d: Pairs, move: Move) -> float:
+        return float(d @ with_move(self.gated, rewards=move.rewards).rewards)
+
+    def _shortened(self, d: Pairs, move: Move) -> Move:
+        """The shortest multiple, up to 1, with an advantage of at least 0, by bisection."""
+        low, high = 0.0, 1.0
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            if self._advantage(d, scaled(move, middle)) >= 0.0:
+                high = middle
+            else:
+                low = middle
+        return scaled(move, high)
+
+    def _verified(self, pair: int, move: Move) -> tuple[float, np.ndarray] | None:
+        """The move, a little longer, with a proven positive advantage of the pair; None if none could be proven."""
+        mdp, policy = self.gated.mdp, self.fixed.gaps.policy
+        for beyond in BEYOND:
+            longer = move.rewards * (1.0 + beyond)
+            moved = with_move(self.gated, rewards=longer)
+            found = evaluate(mdp, policy, rewards=moved.rewards)
+            error = 2.0 * found.error_bound + 2.0 * moved.rounding * amplification(mdp)
+            if found.q_values[pair] - found.values[mdp.pair_states[pair]] > error:
+                return float(np.abs(longer).max()), longer
+        return None
+
+
+def _floors(gated: GatedReward, fixed: Search, turn: float) -> Pairs:
+    """(pairs,) numbers below each pair's lower end."""
+    constant = growth(gated)
+    if np.isfinite(constant).all():
+        alive = np.where(gated.mdp.terminal[gated.mdp.pair_states], 0.0, constant)
+        return make_search(fixed.gaps, AllowedChanges(frozen(alive), "inf", None)).floors * (1.0 - 1e-6)
+    # A hard gate has fixed weights until it can turn.
+    return np.where(np.isfinite(fixed.floors), np.minimum(fixed.floors, turn) * (1.0 - 1e-6), np.inf)
+
+
+def _neutral(gated: GatedReward) -> bool:
+    """Whether the gate does not see a move that all components share: equal row sums of the gain."""
+    gain = gated.gate.gain
+    return gain.ndim == 0 or bool(np.ptp(gain.sum(axis=1)) == 0.0)
+
+
+def _largest_below(function: Any, level: float, high: float) -> float:
+    """The largest number up to `high` at which an increasing function is at most the level; 0 if there is none."""
+    if function(high) <= level:
+        return high
+    low = 0.0
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        if function(middle) <= level:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
