@@ -1,7 +1,7 @@
 """Cells and walls from the envelope: which policies attain them, how many, and which states switch.
 
 A vector has a cell of full dimension if its vertices span the simplex; two cells meet in a wall if their common
-vertices span one dimension less. At the centre of a cell all policies that are optimal have its vector, for a linear
+vertices span one dimension less. Inside a cell all policies that are optimal have its vector, for a linear
 function that is largest at an interior point is constant. At "everywhere" the optimal set of every state is constant in
 the cell. On a wall policies may mix the sets of both sides; those are optimal there and nowhere around it.
 """
@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float64, Int64
 from policycliff.actions.kernels import UNRESOLVED as OPEN
 from policycliff.actions.optimal import optimal_actions
 from policycliff.cliffs.degeneracy.optimal_sets import reached_within
-from policycliff.cliffs.phases.envelope import Point, rank
+from policycliff.cliffs.phases.envelope import Point, spans
 from policycliff.cliffs.phases.optima import Candidate, ExactOptima, FloatOptima
 from policycliff.cliffs.phases.parts import CERTIFIED, EXACT, UNRESOLVED, Cell, Wall, as_fraction
-from policycliff.cliffs.phases.shapes import centre, ordered, volume_share
+from policycliff.cliffs.phases.shapes import interior_point, ordered, volume_share, wall_point
 from policycliff.cliffs.phases.support import Support
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
@@ -44,14 +44,16 @@ class Region:
 
 
 def make_regions(support: Support, optima: ExactOptima | FloatOptima, *, scope: str) -> list[Region]:
-    """The regions of full dimension, the largest share first is not guaranteed: in the order of discovery."""
+    """The regions of full dimension, in the order in which they were found."""
     envelope, result = support.envelope, []
+    vectors = [candidate.vector for candidate in support.candidates]
     for index, candidate in enumerate(support.candidates):
         points = [envelope.points[corner] for corner in envelope.corners_of(index)]
-        if len(points) < envelope.n_corners or rank(points) < envelope.n_corners:
+        if not spans(points, envelope.n_corners):
             continue
         points = ordered(points)
-        holder, members, status = optimal_at(optima, centre(points), candidate, scope=scope)
+        inside = interior_point(points, vectors, candidate.vector)
+        holder, members, status = optimal_at(optima, inside, candidate, scope=scope)
         reached = _reached(optima.mdp, members, scope)
         result.append(Region(index, points, holder, members, reached, status))
     return result
@@ -62,7 +64,7 @@ def optimal_at(
 ) -> tuple[Candidate, Bool[np.ndarray, " pairs"], str]:
     """A policy that is optimal at a point, the optimal sets there, and what is known about them."""
     if isinstance(optima, ExactOptima):
-        found = optima.at(point, candidate).candidate
+        found = optima.optimal(point, candidate)
         return found, frozen(np.array(optima.zero(found, point))), EXACT
     shares = np.array([float(share) for share in point])
     mixed = shares @ optima.rewards
@@ -86,7 +88,7 @@ def make_cell(region: Region, support: Support, optima: ExactOptima | FloatOptim
         members=region.members,
         vertices=_table(region.points),
         fractions=tuple(tuple(as_fraction(share) for share in point) for point in region.points) if exact else None,
-        centre=_table([centre(region.points)])[0],
+        centre=frozen(_table(region.points).mean(axis=0)),
         share=volume_share(region.points),
         log_policies=log(count_policies(mdp, region.members, region.reached)),
         error_bound=bound,
@@ -105,7 +107,7 @@ def make_walls(
     walls = []
     for i, j in np.argwhere(np.triu(shared >= max(n - 1, 1), k=1)).tolist():
         points = [envelope.points[corner] for corner in np.flatnonzero(columns[:, i] & columns[:, j]).tolist()]
-        if rank(points) == n - 1 and not _is_noise(points, optima):
+        if spans(points, n - 1) and not _is_noise(points, optima):
             walls.append(_wall(regions, (i, j), points, optima, scope=scope))
     return tuple(walls)
 
@@ -132,7 +134,7 @@ def _wall(
 ) -> Wall:
     one, other = (regions[cell] for cell in cells)
     mdp = optima.mdp
-    _, members, _ = optimal_at(optima, centre(points), one.candidate, scope=scope)
+    _, members, _ = optimal_at(optima, wall_point(points), one.candidate, scope=scope)
     total = count_policies(mdp, members, _reached(mdp, members, scope))
     extra = None
     if scope == EVERYWHERE and isinstance(optima, ExactOptima):

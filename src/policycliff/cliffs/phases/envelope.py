@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq, fmpq_mat
 from jaxtyping import Bool, Float64
+from scipy.linalg import qr
 
 Point = tuple[fmpq, ...]
 """Shares of the corners, with sum 1."""
@@ -25,6 +26,8 @@ Vector = tuple[fmpq, ...]
 """What one policy returns under each corner reward."""
 
 FLOAT_ERROR = 2.0**-48
+# Rounding moves singular values of these matrices by far less.
+SAFE_SINGULAR = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +35,14 @@ class Envelope:
     """Rays (points, heights) with the facets at which each is tight; the ray (0, 1) is left out of both.
 
     `tight` has a row for each ray, the ray (0, 1) first, and a column for each facet: p_j >= 0 for j < n, then the
-    vectors in the order in which they came.
+    vectors in the order in which they came. A vertex keeps its number as long as it exists; `names` are these numbers.
     """
 
     points: tuple[Point, ...]
     heights: tuple[fmpq, ...]
     tight: Bool[np.ndarray, "rays facets"]
     floats: Float64[np.ndarray, "points columns"]
+    names: tuple[int, ...]
 
     @property
     def n_corners(self) -> int:
@@ -61,7 +65,7 @@ def make_envelope(vector: Vector) -> Envelope:
     tight = np.ones((n + 1, n + 1), dtype=bool)
     tight[0, n] = False
     tight[np.arange(1, n + 1), np.arange(n)] = False
-    return Envelope(points, vector, tight, _floats(points, vector))
+    return Envelope(points, vector, tight, _floats(points, vector), tuple(range(n)))
 
 
 def cut(envelope: Envelope, vector: Vector) -> Envelope:
@@ -81,7 +85,11 @@ def cut(envelope: Envelope, vector: Vector) -> Envelope:
         points.append(point)
         heights.append(height)
         rows.append(np.append(envelope.tight[below] & envelope.tight[above], True))
-    return Envelope(tuple(points), tuple(heights), np.array(rows), _floats(points, heights))
+    fresh = max(envelope.names) + 1
+    names = (*(envelope.names[index] for index in kept), *range(fresh, fresh + len(points) - len(kept)))
+    added = _floats(points[len(kept) :], heights[len(kept) :])
+    floats = np.vstack([envelope.floats[kept], added.reshape(-1, envelope.n_corners + 1)])
+    return Envelope(tuple(points), tuple(heights), np.array(rows), floats, names)
 
 
 def value_at(vector: Vector, point: Sequence[fmpq]) -> fmpq:
@@ -89,11 +97,24 @@ def value_at(vector: Vector, point: Sequence[fmpq]) -> fmpq:
     return sum((share * entry for share, entry in zip(point, vector, strict=True) if share), fmpq(0))
 
 
-def rank(points: Sequence[Point]) -> int:
-    """Dimension of the linear hull: n for a cell of full dimension, n - 1 for a wall."""
-    if not points:
-        return 0
-    return int(fmpq_mat(len(points), len(points[0]), [share for point in points for share in point]).rank())
+def spans(points: Sequence[Point], dimension: int) -> bool:
+    """Whether the linear hull has at least this dimension: n for a cell of full dimension, n - 1 for a wall."""
+    if len(points) < dimension:
+        return False
+    rough = np.array([[float(share) for share in point] for point in points])
+    if dimension and float(np.linalg.svd(rough, compute_uv=False)[dimension - 1]) > SAFE_SINGULAR:
+        return True
+    return (
+        int(fmpq_mat(len(points), len(points[0]), [share for point in points for share in point]).rank()) >= dimension
+    )
+
+
+def independent(points: Sequence[Point], dimension: int) -> Sequence[Point]:
+    """So many of the points, linearly independent and far apart (by a pivoted QR), or all where that is not proven."""
+    rough = np.array([[float(share) for share in point] for point in points])
+    order = qr(rough.T, mode="r", pivoting=True)[1]
+    chosen = [points[int(j)] for j in order[:dimension]]
+    return chosen if spans(chosen, dimension) else points
 
 
 def _slacks(envelope: Envelope, vector: Vector) -> list[fmpq]:
@@ -109,11 +130,9 @@ def _slacks(envelope: Envelope, vector: Vector) -> list[fmpq]:
     ]
 
 
-def _edges(
-    tight: Bool[np.ndarray, "rays facets"], removed: np.ndarray, staying: np.ndarray
-) -> list[tuple[int, int]]:
+def _edges(tight: Bool[np.ndarray, "rays facets"], removed: np.ndarray, staying: np.ndarray) -> list[tuple[int, int]]:
     """The pairs (removed, staying) of rays that span an edge."""
-    n = tight.shape[0] and int(tight[0].sum())
+    n = int(tight[0].sum())
     shared = tight[removed].astype(np.float32) @ tight[staying].astype(np.float32).T
     sizes = tight.sum(axis=1)
     pairs = []

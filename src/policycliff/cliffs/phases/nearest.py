@@ -36,8 +36,8 @@ class NearestWall:
         cell: the cell of the weights in use.
         neighbour: the cell that takes over, -1 if there is none.
         states: states in which the two cells have no optimal action in common.
-        status: "exact", "certified" (float: beyond `bracket[1]` the cell's policy is not optimal; within `bracket[0]` it
-            is, up to the cell's `error_bound`), "tied" (on a wall) or "unresolved" (a tie that floats cannot decide).
+        status: "exact", "certified" (float: beyond `bracket[1]` the cell's policy is not optimal; within `bracket[0]`
+            it is, up to the cell's `error_bound`), "tied" (on a wall) or "unresolved" (floats cannot decide that).
     """
 
     distance: float
@@ -163,4 +163,3 @@ def _result(
         states=frozen(states),
         status=status,
     )
-

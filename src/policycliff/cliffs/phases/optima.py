@@ -19,7 +19,7 @@ import numpy as np
 from flint import fmpq
 from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.phases.envelope import Point, Vector
+from policycliff.cliffs.phases.envelope import Point, Vector, value_at
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.evaluation import evaluate
@@ -28,6 +28,8 @@ from policycliff.values.operator import UNIT_ROUNDOFF, amplification
 from policycliff.values.solve import solve, tight_tolerance
 
 REMEMBERED = 256
+# Gains below so many times the error of a vector are taken for rounding.
+NOISE = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,19 +49,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Optimum:
-    """An optimal policy at a point, and an upper bound on what any policy attains there."""
+    """An upper bound on what any policy attains at a point, and a policy; None where it cannot exceed the level."""
 
-    candidate: Candidate
+    candidate: Candidate | None
     upper: fmpq
 
 
 class Optima(Protocol):
     """Where optima come from."""
 
-    mdp: MDP
+    def first(self, point: Point) -> Candidate:
+        """A policy that is optimal at a point."""
 
-    def at(self, point: Point, hint: Candidate | None) -> Optimum:
-        """The optimum at a point; `hint` is a policy that may be optimal there."""
+    def beyond(self, point: Point, hint: Candidate, level: fmpq) -> Optimum:
+        """The optimum at a point, where `hint` attains `level`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,18 +76,33 @@ class ExactOptima:
     start: list[fmpq]
     seen: OrderedDict[tuple[int, ...], Candidate] = field(default_factory=OrderedDict)
 
-    def at(self, point: Point, hint: Candidate | None) -> Optimum:
-        """The optimum at a point, without error; the hint where it is optimal in every state."""
-        candidate = hint
-        better = None if candidate is None else self._improve(candidate, point)
-        if candidate is None or better is not None:
-            better = self._guess(point, candidate)
-        while better is not None:
-            candidate = self._evaluate(better)
-            better = self._improve(candidate, point)
-        if candidate is None:
-            raise TypeError("no policy")
-        return Optimum(candidate, sum((p * v for p, v in zip(point, candidate.vector, strict=True)), fmpq(0)))
+    def first(self, point: Point) -> Candidate:
+        """A policy that is optimal in every state at a point."""
+        return self.optimal(point, None)
+
+    def beyond(self, point: Point, hint: Candidate, level: fmpq) -> Optimum:
+        """The optimum at a point, without error."""
+        if self._improve(hint, point) is None:
+            return Optimum(None, level)
+        guess = self._guess(point, hint)
+        if self.mdp.order is not None:
+            # One reward instead of n, which pays where no linear system is solved.
+            mixed = [
+                sum((share * reward[pair] for share, reward in zip(point, self.rewards, strict=True) if share), fmpq(0))
+                for pair in range(self.mdp.n_pairs)
+            ]
+            best, values, _ = self.exact.optimise(mixed, guess)
+            top = sum((weight * value for weight, value in zip(self.start, values, strict=True) if weight), fmpq(0))
+            return Optimum(None if top == level else self._evaluate(tuple(best)), top)
+        candidate = self._iterate(point, guess)
+        top = value_at(candidate.vector, point)
+        return Optimum(None if top == level else candidate, top)
+
+    def optimal(self, point: Point, hint: Candidate | None) -> Candidate:
+        """A policy that is optimal in every state at a point: the hint if it is."""
+        if hint is not None and self._improve(hint, point) is None:
+            return hint
+        return self._iterate(point, self._guess(point, hint))
 
     def zero(self, candidate: Candidate, point: Point) -> list[bool]:
         """Over pairs: whether the advantage is 0; the optimal sets where the policy is optimal in every state."""
@@ -93,6 +111,15 @@ class ExactOptima:
             abs(score) <= slack and _mixed(candidate.columns, point, pair) == 0
             for pair, (score, slack) in enumerate(zip(rough.tolist(), error.tolist(), strict=True))
         ]
+
+    def _iterate(self, point: Point, guess: tuple[int, ...]) -> Candidate:
+        """Policy iteration."""
+        better: tuple[int, ...] | None = guess
+        candidate = self._evaluate(guess)
+        while better is not None:
+            candidate = self._evaluate(better)
+            better = self._improve(candidate, point)
+        return candidate
 
     def _guess(self, point: Point, hint: Candidate | None) -> tuple[int, ...]:
         """A policy that is optimal up to rounding and keeps what it can of the hint."""
@@ -161,17 +188,25 @@ class FloatOptima:
     amplification: float
     seen: dict[bytes, Candidate] = field(default_factory=dict)
 
-    def at(self, point: Point, hint: Candidate | None) -> Optimum:
+    def first(self, point: Point) -> Candidate:
+        """A policy that is optimal at a point up to the solver's error."""
+        return self._evaluate(self._solve(point)[0])
+
+    def beyond(self, point: Point, hint: Candidate, level: fmpq) -> Optimum:
         """The optimum at a point up to the solver's error."""
+        best, upper = self._solve(point)
+        return Optimum(None if upper - level <= rational(NOISE * hint.error) else self._evaluate(best), upper)
+
+    def _solve(self, point: Point) -> tuple[Int64[np.ndarray, " states"], fmpq]:
         shares, mdp = _float(point), self.mdp
         mixed = shares @ self.rewards
         solution = solve(mdp.with_rewards(mixed), tolerance=tight_tolerance(mixed))
         # The shares are rounded, and so is the mixture.
         formed = (len(shares) + 3.0) * UNIT_ROUNDOFF * float((shares @ np.abs(self.rewards)).max(initial=0.0))
         error = solution.error_bound + formed * self.amplification
-        best = np.flatnonzero(solution.policy)
         top, weight = _dot(self.start, solution.values)
-        return Optimum(self._evaluate(best), rational(top + (weight + error * float(self.start.sum())) * (1.0 + 1e-15)))
+        upper = top + (weight + error * float(self.start.sum())) * (1.0 + 1e-15)
+        return np.flatnonzero(solution.policy), rational(np.nextafter(upper, np.inf))
 
     def _evaluate(self, best: Int64[np.ndarray, " states"]) -> Candidate:
         key = best.tobytes()

@@ -26,7 +26,7 @@ class Cell:
             free): the optimum in the cell is the mean of these with the shares as weights. From the initial
             distribution; without one, the mean over the states that are not terminal.
         policy: (pairs,) a deterministic policy that attains them.
-        members: (pairs,) the optimal sets at the centre of the cell; at "everywhere" those of the whole cell.
+        members: (pairs,) the optimal sets near the middle of the cell; at "everywhere" those of the whole cell.
         vertices: (v, n) corners of the cell as shares; in turn around it where n = 3.
         fractions: the same exactly; None in float arithmetic.
         centre: (n,) mean of the vertices.
@@ -35,8 +35,8 @@ class Cell:
             that choose from `members` in every state ("everywhere": all there are), or wherever `members` can lead
             from the start, and anything elsewhere ("start": there can be more).
         error_bound: in the cell, the policy's value is below the optimum by at most this; 0 if exact.
-        status: "exact"; "certified" (float, and ties at the centre are proven); "unresolved" (some tie at the centre
-            is open: `members` is a superset).
+        status: "exact"; "certified" (float, and `members` is proven); "unresolved" (some tie is open: `members` is a
+            superset).
     """
 
     values: Float64[np.ndarray, " corners"]

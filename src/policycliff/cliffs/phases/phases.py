@@ -88,7 +88,9 @@ class MixturePhases:
             InvalidInputError: wrong length, negative, or a sum that is not 1.
         """
         point = self.slice.shares(weights)
-        levels = [value_at(tuple(fmpq(entry.numerator, entry.denominator) for entry in row), point) for row in self.planes]
+        levels = [
+            value_at(tuple(fmpq(entry.numerator, entry.denominator) for entry in row), point) for row in self.planes
+        ]
         top = max(levels)
         return tuple(cell for cell, level in enumerate(levels) if level == top)
 
@@ -209,9 +211,7 @@ def _make_optima(part: Slice, *, scope: str, exact: bool) -> ExactOptima | Float
     return make_float_optima(mdp, rough, start)
 
 
-def _check(
-    mdp: MDP, *, scope: str, norm: str, exact: bool | str, tolerance: float, caps: tuple[int, int]
-) -> None:
+def _check(mdp: MDP, *, scope: str, norm: str, exact: bool | str, tolerance: float, caps: tuple[int, int]) -> None:
     """Raise unless every option is in range."""
     check_choice("scope", scope, (START, EVERYWHERE))
     check_choice("norm", norm, ("inf", "1", "2"))

@@ -108,7 +108,9 @@ def make_slice(mdp: MDP, rewards: Any, *, weights: Any, fixed: Any, corners: Any
     if group is None:
         raise TypeError("no reward tuple")
     if corners is not None and fixed is not None:
-        raise fail(got="`corners` and `fixed`", expected="one of them", remedy="Put the fixed weights into the corners.")
+        raise fail(
+            got="`corners` and `fixed`", expected="one of them", remedy="Put the fixed weights into the corners."
+        )
     if corners is not None:
         table = check_corners(corners, len(group.rewards), mdp.n_states)
         part = Slice(mdp, group.rewards, frozen(table), (), fmpq(1), None)
@@ -164,9 +166,9 @@ def _check_simplex(name: str, weights: Float64[np.ndarray, "*shape"]) -> None:
     sums = np.atleast_1d(weights.sum(axis=0))
     wrong = first_true(np.abs(sums - 1.0) > SUM_ERROR)
     if wrong >= 0:
-        where = f" in state {wrong}" if sums.size > 1 else ""
+        place = f" in state {wrong}" if sums.size > 1 else ""
         raise fail(
-            got=f"`{name}` with sum {float(sums[wrong])!r}{where}",
+            got=f"`{name}` with sum {float(sums[wrong])!r}{place}",
             expected="a sum of 1 within 1e-9",
             remedy="Divide by the sum: the policy that is optimal does not change, and a radius scales with it.",
         )

@@ -19,102 +19,112 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
+from jaxtyping import Float64
 from scipy.optimize import linprog
 
 from policycliff.cliffs.phases.envelope import Envelope, Point, cut, make_envelope, value_at
-from policycliff.cliffs.phases.optima import Candidate, Optima
+from policycliff.cliffs.phases.optima import NOISE, Candidate, Optima
 from policycliff.values.exact import rational
 
-NOISE = 4.0
 RAY_FACTOR = 4
 PROGRAMS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Support:
-    """The policies found, the envelope of their vectors, and upper bounds on the optimum at its vertices."""
+    """The policies found, the envelope of their vectors, and upper bounds on the optimum at its vertices, by name."""
 
     candidates: tuple[Candidate, ...]
     envelope: Envelope
-    uppers: dict[Point, fmpq]
+    uppers: dict[int, fmpq]
     rounds: int
     is_truncated: bool
 
     def excess(self, index: int) -> fmpq:
         """How far the optimum can be above the envelope at a vertex."""
-        return self.uppers[self.envelope.points[index]] - self.envelope.heights[index]
+        return self.uppers[self.envelope.names[index]] - self.envelope.heights[index]
 
 
 def linear_support(optima: Optima, n: int, *, max_cells: int, max_rounds: int, tolerance: float) -> Support:
     """All vectors that are above the others somewhere by more than the tolerance, up to the caps."""
-    first = optima.at(tuple(fmpq(1, n) for _ in range(n)), None).candidate
+    first = optima.first(tuple(fmpq(1, n) for _ in range(n)))
     found, envelope = [first], make_envelope(first.vector)
-    uppers: dict[Point, fmpq] = {}
-    queue = deque(envelope.points)
-    places = {point: index for index, point in enumerate(envelope.points)}
+    uppers: dict[int, fmpq] = {}
+    solved: list[tuple[Point, fmpq]] = []
+    queue, places = deque(envelope.names), _places(envelope)
     while queue:
-        point = queue.popleft()
-        if point not in places or point in uppers:
+        name = queue.popleft()
+        if name not in places:
             continue
-        if len(uppers) >= max_rounds or len(found) >= max_cells or len(envelope.points) > RAY_FACTOR * max_rounds:
+        if len(solved) >= max_rounds or len(found) >= max_cells or len(places) > RAY_FACTOR * max_rounds:
+            queue.appendleft(name)
             break
-        index = places[point]
-        optimum = optima.at(point, found[envelope.vectors_at(index)[0]])
-        uppers[point] = optimum.upper
+        point, height = envelope.points[places[name]], envelope.heights[places[name]]
+        optimum = optima.beyond(point, found[envelope.vectors_at(places[name])[0]], height)
+        uppers[name] = optimum.upper
+        solved.append((point, optimum.upper))
         new = optimum.candidate
-        gain = value_at(new.vector, point) - envelope.heights[index]
-        if gain <= _threshold(new, found, tolerance):
+        if new is None or value_at(new.vector, point) - height <= _threshold(new, found, tolerance):
             continue
-        before = places
+        known = max(envelope.names)
         envelope = cut(envelope, new.vector)
         found.append(new)
-        places = {other: index for index, other in enumerate(envelope.points)}
-        queue.extend(other for other in places if other not in before)
-    left = [point for point in envelope.points if point not in uppers]
-    _bound_unsolved(envelope, uppers, left)
-    return Support(tuple(found), envelope, uppers, len(uppers) - len(left), bool(left))
+        places = _places(envelope)
+        queue.extend(other for other in envelope.names if other > known)
+    left = [index for index, name in enumerate(envelope.names) if name not in uppers]
+    uppers |= _unsolved(envelope, solved, left)
+    return Support(tuple(found), envelope, uppers, len(solved), bool(left))
+
+
+def _places(envelope: Envelope) -> dict[int, int]:
+    return {name: index for index, name in enumerate(envelope.names)}
 
 
 def _threshold(new: Candidate, found: list[Candidate], tolerance: float) -> fmpq:
-    noise = NOISE * max(new.error, max(candidate.error for candidate in found)) if new.error > 0.0 else 0.0
+    noise = NOISE * max(new.error, *(candidate.error for candidate in found)) if new.error > 0.0 else 0.0
     return rational(max(tolerance, noise))
 
 
-def _bound_unsolved(envelope: Envelope, uppers: dict[Point, fmpq], left: list[Point]) -> None:
-    """Upper bounds at vertices that were not solved, from the solved ones by convexity."""
+def _unsolved(envelope: Envelope, solved: list[tuple[Point, fmpq]], left: list[int]) -> dict[int, fmpq]:
+    """Upper bounds at vertices that were not solved, by name, from the solved ones by convexity."""
     if not left:
-        return
-    solved = list(uppers)
-    table = np.array([[float(share) for share in point] for point in solved]).reshape(-1, envelope.n_corners)
-    tops = [uppers[point] for point in solved]
-    costs = np.array([float(top) for top in tops])
-    spanned = table.size > 0 and bool((table.max(axis=0) == 1.0).all())
-    for position, point in enumerate(left):
-        bound = None
-        if spanned:
-            shares = _combination(table, costs, point) if position < PROGRAMS else None
-            bound = _checked(solved, tops, shares, point)
-        uppers[point] = rational(np.finfo(np.float64).max) if bound is None else bound
+        return {}
+    table = np.array([[float(share) for share in point] for point, _ in solved]).reshape(-1, envelope.n_corners)
+    costs = np.array([float(top) for _, top in solved])
+    corners = {point.index(fmpq(1)): top for point, top in solved if fmpq(1) in point}
+    result = {}
+    for position, index in enumerate(left):
+        point, bound = envelope.points[index], rational(np.finfo(np.float64).max)
+        if len(corners) == envelope.n_corners:
+            shares = _combination(table, costs, point) if position < PROGRAMS else []
+            bound = _checked(solved, corners, shares, point)
+        result[envelope.names[index]] = bound
+    return result
 
 
-def _combination(table: np.ndarray, costs: np.ndarray, point: Point) -> np.ndarray | None:
-    """The cheapest combination of solved points that averages to this one, in floats."""
+def _combination(
+    table: Float64[np.ndarray, "solved corners"], costs: Float64[np.ndarray, " solved"], point: Point
+) -> list[float]:
+    """The cheapest combination of solved points that averages to this one, in floats; empty where there is none."""
     target = np.array([float(share) for share in point])
     answer = linprog(costs, A_eq=table.T, b_eq=target, bounds=(0.0, None), method="highs")
-    return np.maximum(answer.x, 0.0) if answer.status == 0 else None
+    return np.asarray(answer.x).tolist() if answer.status == 0 else []
 
 
-def _checked(solved: list[Point], tops: list[fmpq], shares: np.ndarray | None, point: Point) -> fmpq:
+def _checked(
+    solved: list[tuple[Point, fmpq]],
+    corners: dict[int, fmpq],
+    shares: list[float],
+    point: Point,
+) -> fmpq:
     """The bound of a combination in fractions; what rounding left over is made up from the corners of the simplex."""
     total, rest = fmpq(0), list(point)
-    if shares is not None:
-        # A little less of each, so that the rest is not negative.
-        for weight, place, top in zip(shares.tolist(), solved, tops, strict=True):
-            if weight > 0.0:
-                part = rational(weight) * (1 - fmpq(1, 10**7))
-                total += part * top
-                rest = [entry - part * share for entry, share in zip(rest, place, strict=True)]
+    for weight, (place, top) in zip(shares, solved, strict=False):
+        if weight > 0.0:
+            # A little less of each, so that the rest is not negative.
+            part = rational(weight) * (1 - fmpq(1, 10**7))
+            total += part * top
+            rest = [entry - part * share for entry, share in zip(rest, place, strict=True)]
     if min(rest) < 0:
         total, rest = fmpq(0), list(point)
-    corners = {place.index(fmpq(1)): top for place, top in zip(solved, tops, strict=True) if fmpq(1) in place}
     return total + sum((share * corners[j] for j, share in enumerate(rest) if share), fmpq(0))
