@@ -1,16 +1,16 @@
 """How far the optimum moves through a gate: bounds for reward, Q-values and soft policy, and measured worst cases.
 
 Theory. If the components of a tuple move by at most e, the effective reward of the pair (s, a) moves by at most
-u(s, a) = e + D(s, a) TV(s), TV(s) the bound on the shift of the weights (`rewards/gates/growth`). All that is proven for
-balls of rewards with half-widths then holds with the half-widths u:
+u(s, a) = e + D(s, a) TV(s), TV(s) the bound on the shift of the weights (`rewards/gates/growth`). All that is proven
+for balls of rewards with half-widths then holds with the half-widths u:
 
     Q-values   sup |Q*' - Q*| <= max H, H the optimal Q-values of the reward u: at most (1 + gate's extra term) e / (1 -
                gamma), Prop 2.4 through the gate; attained by gates of two actions;
-    policy     TV <= max H / (2 alpha) (Prop 4.7), its hyperbolic tangent, the mixing and the certified bound (Result 4).
+    policy     TV <= max H / (2 alpha) (Prop 4.7), its hyperbolic tangent, the mixing and certified bounds (Result 4).
 
-A gate with a positive temperature thus leaves the map continuous; the price is its extra term, which grows as 1 / T. A hard
-gate that reads rewards has no constant: at a tie of its logits reward and soft policy jump (`gate_jump`); away from
-ties its bound is that of fixed weights until another logit can overtake.
+A gate with a positive temperature thus leaves the map continuous; the price is its extra term, which grows as 1 / T. A
+hard gate that reads rewards has no constant: at a tie of its logits reward and soft policy jump (`gate_jump`); away
+from ties its bound is that of fixed weights until another logit can overtake.
 
 Cost: that of `soft_policy_bounds`, and the searches: a few solves a start.
 
@@ -24,9 +24,16 @@ from jaxtyping import Float64
 
 from policycliff.cliffs.gates.first_order import first_order_shifts
 from policycliff.cliffs.gates.result import GateBounds
-from policycliff.cliffs.gates.search import Ball, PolicySearch, largest_q_shift, largest_reward_shift
+from policycliff.cliffs.gates.search import (
+    Ball,
+    MeasuredPolicy,
+    PolicySearch,
+    largest_q_shift,
+    largest_reward_shift,
+)
 from policycliff.cliffs.soft.bounds import bounds_of, check_starts, check_states, default_states
 from policycliff.cliffs.soft.problem import SoftProblem, check_epsilon, make_problem
+from policycliff.cliffs.soft.result import SoftPolicyBounds
 from policycliff.cliffs.soft.search import soft_map_of
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_number, fail
@@ -36,6 +43,7 @@ from policycliff.rewards.gates.gated import GatedReward, gated_reward
 from policycliff.rewards.gates.growth import growth, local_growth, parameter_growth, reward_shift, weight_shift
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.operator import amplification
+from policycliff.values.solution import Solution
 
 
 def gate_bounds(
@@ -80,48 +88,62 @@ def gate_bounds(
         >>> found.growth, round(found.worst("certified"), 3) >= round(found.worst("measured"), 3)
         (2.0, True)
     """
-    size, shift = check_epsilon(epsilon), _check_parameter_epsilon(parameter_epsilon)
+    size, shift = check_epsilon(epsilon), _check_parameter_epsilon(parameter_epsilon, gate)
     climbs, wanted = check_starts(starts), check_states(states, mdp)
-    gated = gated_reward(mdp, rewards, gate)
-    _check_parameters(gate, shift)
-    widths = reward_shift(gated, size, shift)
-    problem = make_problem(gated.mdp, reference_policy=reference_policy, mask=None, half_widths=widths)
+    ball = Ball(gated_reward(mdp, rewards, gate), size, shift)
+    widths = reward_shift(ball.gated, size, shift)
+    problem = make_problem(ball.gated.mdp, reference_policy=reference_policy, mask=None, half_widths=widths)
     solution = problem.solve(temperature)
     chosen = default_states(problem, solution) if wanted is None else wanted
-    ball = Ball(gated, size, shift)
     soft = bounds_of(problem, solution, epsilon=1.0, states=chosen, starts=0, seed=seed)
-    first = first_order_shifts(
-        gated, problem, soft_map_of(problem, solution), states=chosen, epsilon=size, parameter_epsilon=shift
-    )
-    horizon = _horizon(problem, gated, widths)
-    moves = size > 0.0 or shift > 0.0
     by_state = np.zeros(mdp.n_states)
     by_state[chosen] = soft.certified
     measured = PolicySearch(ball, problem, solution).run(by_state, climbs, seed)
-    drift = np.tanh(gated.rounding * amplification(mdp) / (2.0 * soft.temperature))
+    return _result(ball, problem, solution, soft=soft, measured=measured, climbs=climbs)
+
+
+def _result(
+    ball: Ball,
+    problem: SoftProblem,
+    solution: Solution,
+    *,
+    soft: SoftPolicyBounds,
+    measured: MeasuredPolicy,
+    climbs: int,
+) -> GateBounds:
+    """The public result, with what is measured of reward and Q-values."""
+    gated, sizes, still = (
+        ball.gated,
+        (ball.epsilon, ball.parameter_epsilon),
+        ball.epsilon + ball.parameter_epsilon == 0.0,
+    )
+    widths = reward_shift(gated, *sizes)
+    horizon = _horizon(problem, gated, widths)
+    drift = np.tanh(gated.rounding * amplification(gated.mdp) / (2.0 * soft.temperature))
+    move = measured.move
     return GateBounds(
         gated=gated,
-        epsilon=size,
-        parameter_epsilon=shift,
+        epsilon=ball.epsilon,
+        parameter_epsilon=ball.parameter_epsilon,
         temperature=soft.temperature,
         growth=float(growth(gated).max()),
         parameter_growth=float(parameter_growth(gated).max()),
-        weight_shift=frozen(weight_shift(gated, size, shift)),
+        weight_shift=frozen(weight_shift(gated, *sizes)),
         reward_shift=frozen(widths),
-        reward_first_order=frozen(local_growth(gated, size, shift)),
-        reward_measured=largest_reward_shift(ball, widths, climbs) if moves else 0.0,
+        reward_first_order=frozen(local_growth(gated, *sizes)),
+        reward_measured=0.0 if still else largest_reward_shift(ball, widths, climbs),
         q_bound=float(horizon.max()),
-        q_measured=largest_q_shift(ball, horizon, (climbs + 1) // 2) if moves else 0.0,
-        paper_form=_paper_form(gated, soft.temperature, epsilon=size, parameter_epsilon=shift),
-        states=frozen(chosen),
+        q_measured=0.0 if still else largest_q_shift(ball, horizon, (climbs + 1) // 2),
+        paper_form=_paper_form(ball, soft.temperature),
+        states=soft.states,
         linear=soft.linear,
         sharp=soft.sharp,
         mixing=soft.mixing,
         certified=frozen(np.minimum(soft.mixing, soft.certified + drift)),
-        first_order=frozen(first[chosen]),
-        measured=frozen(measured.shift[chosen]),
-        change=frozen(measured.move.rewards),
-        parameter_change=None if measured.move.parameters is None else frozen(measured.move.parameters),
+        first_order=frozen(first_order_shifts(ball, problem, soft_map_of(problem, solution), soft.states)),
+        measured=frozen(measured.shift[soft.states]),
+        change=frozen(move.rewards),
+        parameter_change=None if move.parameters is None else frozen(move.parameters),
         policy=soft.policy,
         solves=measured.solves,
     )
@@ -134,30 +156,27 @@ def _horizon(problem: SoftProblem, gated: GatedReward, widths: Float64[np.ndarra
     return problem.horizon if problem.mdp.n_pairs == gated.mdp.n_pairs else reward_horizon(gated.mdp, widths)
 
 
-def _paper_form(gated: GatedReward, temperature: float, *, epsilon: float, parameter_epsilon: float) -> float:
-    """Prop 4.7 with the constant of the gate."""
-    moved = np.zeros(gated.mdp.n_pairs)
-    for size, constant in ((epsilon, growth), (parameter_epsilon, parameter_growth)):
-        moved = moved + (size * constant(gated) if size > 0.0 else 0.0)
-    slack = 1.0 - gated.mdp.gamma
+def _paper_form(ball: Ball, temperature: float) -> float:
+    """Prop 4.7 with the constants of the gate."""
+    moved = np.zeros(ball.gated.mdp.n_pairs)
+    for size, constant in ((ball.epsilon, growth), (ball.parameter_epsilon, parameter_growth)):
+        moved = moved + (size * constant(ball.gated) if size > 0.0 else 0.0)
+    slack = 1.0 - ball.gated.mdp.gamma
     if float(moved.max()) == 0.0:
         return 0.0
     return float(moved.max()) / (2.0 * temperature * slack) if slack > 0.0 else np.inf
 
 
-def _check_parameter_epsilon(size: float) -> float:
+def _check_parameter_epsilon(size: float, gate: Gate) -> float:
     value = as_number("parameter_epsilon", size)
     if not 0.0 <= value < np.inf:
         raise fail(
             got=f"parameter_epsilon = {size!r}", expected="a finite number of at least 0", remedy="Pass how far off."
         )
-    return value
-
-
-def _check_parameters(gate: Gate, parameter_epsilon: float) -> None:
-    if parameter_epsilon > 0.0 and gate.parameters is None:
+    if value > 0.0 and isinstance(gate, Gate) and gate.parameters is None:
         raise fail(
-            got=f"parameter_epsilon = {parameter_epsilon:g} for a gate without parameters",
+            got=f"parameter_epsilon = {value:g} for a gate without parameters",
             expected="a `softmax_gate`, or 0",
             remedy="Only the parameters of a gate over features can move.",
         )
+    return value

@@ -5,11 +5,12 @@ small moves of the components make any tied component the only one, as far as th
 apart. So R_eff(s, .) has several one-sided limits, the rewards R_k(s, .) of the tied components themselves, and they
 differ by up to the spread D: Lemma 4.2 fails for every constant. The soft policy is a continuous function of R_eff, so
 it has the soft optima of these limits as its own, and jumps by exactly their total variation, however large its
-temperature is: the entropy does not help. In a bandit that is at most tanh(span(R_k - R_l) / (4 alpha)), attained by two
-actions that the components rank in opposite order by the same lead.
+temperature is: the entropy does not help. In a bandit that is at most tanh(span(R_k - R_l) / (4 alpha)), attained by
+two actions that the components rank in opposite order by the same lead.
 
-With a gate of temperature T > 0 there is no jump; a move by e along such a direction brings the fraction tanh(r e / (4 T))
-of it when it goes from -e to e across the tie, r the growth of the difference of the two logits.
+With a gate of temperature T > 0 there is no jump. Across a tie of two logits, from -e to e along such a direction, the
+weights move by tanh(r e / (2 T)), r the growth of the difference of the logits: most of the jump within e of some T /
+r.
 
 The tuple is read up to the rounding of its logits: logits that differ by less are called tied.
 
@@ -30,9 +31,10 @@ from policycliff.mdp.model import MDP
 from policycliff.policies.distances import state_shifts
 from policycliff.rewards.effective import effective_reward
 from policycliff.rewards.gates.gate import Gate
-from policycliff.rewards.gates.gated import GatedReward, gated_reward, softened, top_logits, with_move
+from policycliff.rewards.gates.gated import GatedReward, gated_reward, softened, statistic_size, top_logits, with_move
 from policycliff.rewards.gates.growth import statistic_gradient
 from policycliff.values.operator import amplification
+from policycliff.values.regularizers import Entropy
 from policycliff.values.solution import Solution
 
 STEPS = (1e-2, 1e-4, 1e-6)
@@ -48,14 +50,14 @@ class GateJump:
         components: the tied components that an arbitrarily small move singles out; fewer than two: no jump.
         limits: (limits, pairs) the effective reward for each of them: the one-sided limits.
         policies: (limits, pairs) the soft policy for each of them.
-        directions: (limits, K, pairs) moves of the components, of sup norm 1: any multiple of one, however small, singles
-            out its component.
+        directions: (limits, K, pairs) moves of the components, of sup norm 1: any multiple of one, however small,
+            singles out its component.
         reward_jump: the largest |difference| between two of the limits.
         policy_jump: the largest total variation in any state between two of the policies.
         policy_error: bound on the error of `policy_jump`.
         steps: (steps,) sizes of moves that were tried, and ...
-        measured: ... (steps,) the total variation found between the tuples moved by that size along the two directions of
-            the largest jump; it does not go to 0 with the step.
+        measured: ... (steps,) the total variation found between the tuples moved by that size along the two directions
+            of the largest jump; it does not go to 0 with the step.
     """
 
     state: int
@@ -114,37 +116,51 @@ def gate_jump(mdp: MDP, rewards: Any, gate: Gate, temperature: float, *, state: 
         (1.0, 0.462117, 0.462117)
     """
     given = gated_reward(mdp, rewards, gate)
-    problem = make_problem(mdp, reference_policy=None, mask=None, half_widths=None)
-    problem.regularizer(temperature)
+    Entropy(temperature)  # refuses a bad temperature before any work
     hard = softened(given, 0.0)
     place = _tied_state(hard) if state is None else _check_state(mdp, state)
     found = _directions(hard, place) if place >= 0 else {}
-    limits = [_limit(hard, place, component) for component in found]
-    solutions = [make_problem_solution(given.mdp, limit, temperature) for limit in limits]
+    if len(found) < 2:
+        return _no_jump(hard)
+    limits = np.array([_limit(hard, place, component) for component in found])
+    solutions = [_solved(hard.mdp, limit, temperature) for limit in limits]
     jump, ends = _largest(mdp, [solution.policy for solution in solutions])
-    rounding = 2.0 * hard.rounding * amplification(mdp) / (2.0 * temperature)
-    error = sum(sorted((solution.policy_error_bound for solution in solutions), reverse=True)[:2])
-    scale = float(given.spread.max(initial=0.0))
-    directions = np.array(list(found.values())).reshape(len(found), *given.components.shape)
-    steps = np.array(STEPS) * (scale if scale > 0.0 else 1.0) if len(found) > 1 else np.zeros(0)
-    measured = [
-        _between(hard, directions[list(ends)], size, temperature) for size in (steps.tolist() if len(found) > 1 else [])
-    ]
+    rounding = float(np.tanh(hard.rounding * amplification(mdp) / temperature))
+    directions = np.array(list(found.values()))
+    steps = np.array(STEPS) * (float(hard.spread.max()) or 1.0)
+    measured = [_between(hard, directions[list(ends)], size, temperature) for size in steps.tolist()]
     return GateJump(
-        state=place if len(found) > 1 else -1,
+        state=place,
         components=frozen(np.array(list(found), dtype=np.int64)),
-        limits=frozen(np.array(limits).reshape(len(found), mdp.n_pairs)),
-        policies=frozen(np.array([solution.policy for solution in solutions]).reshape(len(found), mdp.n_pairs)),
+        limits=frozen(limits),
+        policies=frozen(np.array([solution.policy for solution in solutions])),
         directions=frozen(directions),
-        reward_jump=max((float(np.abs(a - b).max()) for a in limits for b in limits), default=0.0),
+        reward_jump=float((limits.max(axis=0) - limits.min(axis=0)).max()),
         policy_jump=jump,
-        policy_error=float(error + np.tanh(rounding)) if len(found) > 1 else 0.0,
+        policy_error=rounding + 2.0 * max(solution.policy_error_bound for solution in solutions),
         steps=frozen(steps),
-        measured=frozen(np.array(measured, dtype=np.float64)),
+        measured=frozen(np.array(measured)),
     )
 
 
-def make_problem_solution(mdp: MDP, rewards: Float64[np.ndarray, " pairs"], temperature: float) -> Solution:
+def _no_jump(hard: GatedReward) -> GateJump:
+    """The result where no logits are tied, or no small move tells the tied ones apart."""
+    count, pairs = hard.components.shape
+    return GateJump(
+        state=-1,
+        components=frozen(np.zeros(0, np.int64)),
+        limits=frozen(np.zeros((0, pairs))),
+        policies=frozen(np.zeros((0, pairs))),
+        directions=frozen(np.zeros((0, count, pairs))),
+        reward_jump=0.0,
+        policy_jump=0.0,
+        policy_error=0.0,
+        steps=frozen(np.zeros(0)),
+        measured=frozen(np.zeros(0)),
+    )
+
+
+def _solved(mdp: MDP, rewards: Float64[np.ndarray, " pairs"], temperature: float) -> Solution:
     """The soft optimum of another reward."""
     alive = np.where(mdp.terminal[mdp.pair_states], 0.0, rewards)
     problem = make_problem(mdp.with_rewards(alive), reference_policy=None, mask=None, half_widths=None)
@@ -165,8 +181,10 @@ def _directions(hard: GatedReward, state: int) -> dict[int, Float64[np.ndarray, 
     """
     gain = hard.gate.gain_matrix(len(hard.components))
     tied = np.flatnonzero(top_logits(hard.logits, hard.logit_error)[:, state])
+    if tied.size < 2 or statistic_size(hard.mdp, hard.gate)[state] == 0.0:
+        return {}
     result = dict[int, Float64[np.ndarray, "components pairs"]]()
-    for component in tied.tolist() if tied.size > 1 else []:
+    for component in tied.tolist():
         rivals = tied[tied != component]
         leads = gain[rivals] - gain[component]
         program = linprog(
@@ -176,8 +194,9 @@ def _directions(hard: GatedReward, state: int) -> dict[int, Float64[np.ndarray, 
             bounds=[(-1.0, 1.0)] * len(gain) + [(None, 1e6 * (1.0 + float(np.abs(gain).max())))],
             method="highs",
         )
-        if program.status == 0 and -program.fun > LEAST_LEAD * float(np.abs(gain).max()):
-            result[component] = _move_of(hard, state, program.x[:-1])
+        found = program.x if program.status == 0 else None
+        if found is not None and float(found[-1]) > LEAST_LEAD * float(np.abs(gain).max()):
+            result[component] = _move_of(hard, state, np.asarray(found[:-1]))
     return result
 
 
@@ -211,7 +230,7 @@ def _largest(mdp: MDP, policies: list[Float64[np.ndarray, " pairs"]]) -> tuple[f
 def _between(hard: GatedReward, directions: np.ndarray, size: float, temperature: float) -> float:
     """Total variation between the soft policies of the tuple moved by this size in the two directions."""
     ends = [with_move(hard, rewards=size * direction) for direction in directions]
-    policies = [make_problem_solution(hard.mdp, end.rewards, temperature).policy for end in ends]
+    policies = [_solved(hard.mdp, end.rewards, temperature).policy for end in ends]
     return float(state_shifts(hard.mdp, policies[0], policies[1]).max())
 
 

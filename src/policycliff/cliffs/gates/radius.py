@@ -6,10 +6,10 @@ contributes at most
 
     e ||d_s||_1 + TV_e(s) spread_k(sum_a d(s, a) R_k(s, a)),
 
-||d_s||_1 being the part of the norm at s, TV_e the bound on the shift of the weights: the spread is that of the advantage,
-not of the rewards, so that components that disagree by the same amount on both actions cost nothing. pi stays optimal
-while the sum over states is below the gap of every pair: the largest such e is found by bisection (the sum grows with
-e) and is the lower end. It is never below (radius with fixed weights) / (largest constant of the gate).
+||d_s||_1 being the part of the norm at s, TV_e the bound on the shift of the weights: the spread is that of the
+advantage, not of the rewards, so that components that disagree by the same amount on both actions cost nothing. pi
+stays optimal while the sum over states is below the gap of every pair: the largest such e is found by bisection (the
+sum grows with e) and is the lower end. It is never below (radius with fixed weights) / (largest constant of the gate).
 
 The upper end is measured: climb d . R_eff in the ball, then shorten the move until the advantage is about 0. It is
 verified by evaluating pi at that tuple with its error bound: just there, pi is proven not to be optimal.
@@ -34,7 +34,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.rewards.gates.gate import Gate
 from policycliff.rewards.gates.gated import GatedReward, gated_reward, with_move
-from policycliff.rewards.gates.growth import Move, growth, logit_range, margin, pull_back, weight_shift
+from policycliff.rewards.gates.growth import Move, growth, logit_speed, margin, pull_back, weight_shift
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import amplification
 
@@ -158,8 +158,7 @@ def _nearest(
 
 def weight_radius(gated: GatedReward) -> float:
     """How far components may move before another logit can be the largest of some state; inf if no reward is read."""
-    moved = np.maximum(logit_range(gated, 1.0) - 2.0 * gated.logit_error, 0.0)
-    leads = margin(gated)
+    moved, leads = logit_speed(gated), margin(gated)
     reachable = (moved > 0.0) & ~gated.mdp.terminal
     return float((leads[reachable] / moved[reachable]).min(initial=np.inf))
 

@@ -20,8 +20,8 @@ class GateBounds:
         epsilon: how far each component may move, in units of reward.
         parameter_epsilon: how far each parameter of a `softmax_gate` may move.
         temperature: alpha of the soft policy, or beta for KL.
-        growth: theorem: Lipschitz constant of R -> R_eff from this tuple, 1 + the gate's extra term; 1 if the gate reads
-            no rewards, inf for a hard gate that reads them.
+        growth: theorem: Lipschitz constant of R -> R_eff from this tuple, 1 + the gate's extra term; 1 if the gate
+            reads no rewards, inf for a hard gate that reads them.
         parameter_growth: theorem: Lipschitz constant of Theta -> R_eff, 0 without parameters.
         weight_shift: (states,) theorem: total variation of the weights.
         reward_shift: (pairs,) theorem: |R_eff' - R_eff|, at most epsilon * growth + parameter_epsilon *
@@ -38,8 +38,8 @@ class GateBounds:
         sharp: (states,) theorem: tanh(linear).
         mixing: (states,) theorem: from the span of the change of Q.
         certified: (states,) theorem for this effective reward; the smallest of the bounds.
-        first_order: (states,) the derivative through the gate times the size: exact for small epsilon, no bound; NaN where
-            it was not computed.
+        first_order: (states,) the derivative through the gate times the size: exact for small epsilon, no bound; NaN
+            where it was not computed.
         measured: (states,) largest total variation found: a lower bound on the worst case.
         change: (K, pairs) the move of the components behind the largest `measured`.
         parameter_change: (d, K) the move of the parameters with it, or None.

@@ -2,10 +2,10 @@
 
 The maximum of a linear function of R_eff over the ball of tuples is climbed: pull its gradient back through the gate,
 go to the corner of the ball with those signs, pull back again there, while the value grows. Beside the gradient, which
-vanishes where a gate is saturated or hard, each climb also starts from the corner that turns the gate from the component
-that pays least to the one that pays most. Policies are climbed like that too, with the gradient of the probability of
-the set of actions that gain. Every number belongs to a tuple in the ball and a certified solve, less all errors: the
-true worst case is at least that, and how much more is not known.
+vanishes where a gate is saturated or hard, each climb also starts from the corner that turns the gate from the
+component that pays least to the one that pays most. Policies are climbed like that too, with the gradient of the
+probability of the set of actions that gain. Every number belongs to a tuple in the ball and a certified solve, less all
+errors: the true worst case is at least that, and how much more is not known.
 
 Cost: reward and Q: none, and one solve for each trial; policy: a soft solve and a transposed solve for each trial.
 """

@@ -98,7 +98,8 @@ def softmax_gate(features: Any, parameters: Any, *, temperature: float = 1.0) ->
             expected="(S, d) and (d, K)",
             remedy="One row of features a state, one column of parameters a reward component.",
         )
-    logits = (phi @ theta).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        logits = (phi @ theta).T
     check_finite("features @ parameters", logits)
     return Gate(
         logits=_kept(logits),

@@ -1,8 +1,8 @@
 """The effective reward through a gate, R_eff(s, a) = sum_k w_k(s; R) R_k(s, a).
 
 Computed weights and rewards are within a proven bound of the true ones (`rounding`): logits are sums of products, and
-logits that are off by e move softmax weights by at most tanh(e / (2 T)) in total variation, so the mixture by that times
-the spread of the components. The logits b of a gate are taken as given: they are what defines it.
+logits that are off by e move softmax weights by at most tanh(e / (2 T)) in total variation, so the mixture by that
+times the spread of the components. The logits b of a gate are taken as given: they are what defines it.
 
 Cost: O(K^2 S + K pairs).
 """
@@ -158,7 +158,7 @@ def given_logits(mdp: MDP, gate: Gate, components: int) -> Float64[np.ndarray, "
 def softmax(
     logits: Float64[np.ndarray, "components states"], temperature: float, error: Float64[np.ndarray, " states"]
 ) -> Float64[np.ndarray, "components states"]:
-    """Softmax of each column; at temperature 0 equal shares of the largest, and of those the error cannot tell apart."""
+    """Softmax of each column; at temperature 0 equal shares of the largest, as far as the error can tell."""
     below = logits - logits.max(axis=0)
     shares = top_logits(logits, error).astype(np.float64) if temperature == 0.0 else np.exp(below / temperature)
     return np.asarray(shares / shares.sum(axis=0))

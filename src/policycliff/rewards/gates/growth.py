@@ -6,8 +6,8 @@ With w' the new weights,
     R_eff' - R_eff = sum_k w'_k (R'_k - R_k) + sum_k (w'_k - w_k) R_k,
 
 so |R_eff' - R_eff|(s, a) <= e + D(s, a) TV(w', w), D the spread of the components. Logits move apart by at most
-r = e l(s) max_kl ||A_k - A_l||_1 + 2 d ||phi(s)||_1 (`logit_range`), l(s) the Lipschitz constant of the statistic, and a
-softmax whose logits over T move by a range x = r / T moves by at most
+r = e l(s) max_kl ||A_k - A_l||_1 + 2 d ||phi(s)||_1 (`logit_range`), l(s) the Lipschitz constant of the statistic, and
+a softmax whose logits over T move by a range x = r / T moves by at most
 
     TV <= max over p of p (1 - p) / (1 / (e^x - 1) + p) <= tanh(x / 4) <= x / 4,
 
@@ -20,11 +20,12 @@ The derivative is exact: on R_j(s, b) the coefficient of R_eff(s, a) is w_j [a =
 
     beta_j(s, a) = (1 / T) sum_k w_k (R_k(s, a) - R_eff(s, a)) A_kj,
 
-c_j the derivative of the statistic; its 1-norm is the local constant. For the parameters it is phi_i(s) w_k (R_k - R_eff)
-/ T. Where the largest reward of a state is shared, the statistic "max" has several derivatives: the local constant is
-the largest, the gradient takes the first.
+c_j the derivative of the statistic; its 1-norm is the local constant. For the parameters it is phi_i(s) w_k (R_k -
+R_eff) / T. Where the largest reward of a state is shared, the statistic "max" has several derivatives: the local
+constant is the largest, the gradient takes the first.
 
-A hard gate (T = 0) has TV 0 while no other logit can overtake, and is bounded by 1 beyond.
+A hard gate (T = 0) has TV 0 while no other logit can overtake; at a tie of m logits TV is 1 - 1 / m at most until
+others can, and 1 then.
 
 Cost: O(K^2 pairs + 2^K S).
 """
@@ -65,12 +66,17 @@ class Move:
 
 def logit_range(gated: GatedReward, epsilon: float, parameter_epsilon: float = 0.0) -> States:
     """(S,) the most by which two logits of a state can move apart within the ball, rounding of the logits included."""
-    gain = gated.gate.gain_matrix(len(gated.components))
-    apart = float(np.abs(gain[:, None] - gain[None]).sum(axis=2).max())
-    moved = epsilon * apart * statistic_size(gated.mdp, gated.gate)
+    moved = epsilon * logit_speed(gated)
     if gated.gate.features is not None:
         moved = moved + 2.0 * parameter_epsilon * np.abs(gated.gate.features).sum(axis=1)
     return np.where(moved > 0.0, moved * ALLOWANCE + 2.0 * gated.logit_error, 0.0)
+
+
+def logit_speed(gated: GatedReward) -> States:
+    """(S,) Lipschitz constant of the difference of two logits in the components: l(s) max_kl ||A_k - A_l||_1."""
+    gain = gated.gate.gain_matrix(len(gated.components))
+    apart = float(np.abs(gain[:, None] - gain[None]).sum(axis=2).max())
+    return np.asarray(apart * statistic_size(gated.mdp, gated.gate))
 
 
 def weight_shift(gated: GatedReward, epsilon: float, parameter_epsilon: float = 0.0) -> States:
@@ -78,14 +84,24 @@ def weight_shift(gated: GatedReward, epsilon: float, parameter_epsilon: float = 
     moved = logit_range(gated, epsilon, parameter_epsilon)
     temperature = gated.gate.temperature
     if temperature == 0.0:
-        return np.where((moved > 0.0) & (moved >= margin(gated)), 1.0, 0.0)
+        return _hard_shift(gated, moved)
     rounded = gated.logit_error / (2.0 * temperature) + 1e-14
     shift = largest_shift(gated.weights, moved / temperature)
     return np.where(moved > 0.0, np.minimum(shift * ALLOWANCE + rounded, 1.0), 0.0)
 
 
+def _hard_shift(gated: GatedReward, moved: States) -> States:
+    """From equal shares of the largest logits to any of those that can become largest."""
+    top = top_logits(gated.logits, gated.logit_error)
+    near = top_logits(gated.logits, gated.logit_error + 0.5 * moved)
+    shift = np.where((near & ~top).any(axis=0), 1.0, 1.0 - 1.0 / top.sum(axis=0))
+    return np.where(moved > 0.0, shift, 0.0)
+
+
 def largest_shift(weights: Float64[np.ndarray, "components states"], ranges: States) -> States:
     """(S,) sharp bound on the total variation of a softmax whose exponents move by these ranges."""
+    if len(weights) == 1:
+        return np.zeros_like(ranges)
     if len(weights) > MOST_SUBSETS:
         return np.tanh(ranges / 4.0)
     sets = (np.arange(2 ** (len(weights) - 1))[:, None] >> np.arange(len(weights))) & 1
@@ -119,9 +135,9 @@ def reward_shift(gated: GatedReward, epsilon: float, parameter_epsilon: float = 
 
 
 def growth(gated: GatedReward) -> Pairs:
-    """(pairs,) a Lipschitz constant of R -> R_eff(s, a) from this tuple to any other; inf at a hard gate that can turn."""
-    extra = np.maximum(logit_range(gated, 1.0) - 2.0 * gated.logit_error, 0.0)
-    return 1.0 + gated.spread * _per_temperature(extra / 4.0, gated.gate.temperature)[gated.mdp.pair_states]
+    """(pairs,) a Lipschitz constant of R -> R_eff(s, a) from this tuple to any other; inf for a hard gate."""
+    extra = _per_temperature(logit_speed(gated) / 4.0, gated.gate.temperature)[gated.mdp.pair_states]
+    return 1.0 + gated.spread * np.where(gated.spread > 0.0, extra, 0.0)
 
 
 def parameter_growth(gated: GatedReward) -> Pairs:
@@ -129,7 +145,8 @@ def parameter_growth(gated: GatedReward) -> Pairs:
     if gated.gate.features is None:
         return np.zeros(gated.mdp.n_pairs)
     size = np.abs(gated.gate.features).sum(axis=1)
-    return gated.spread * _per_temperature(size / 2.0, gated.gate.temperature)[gated.mdp.pair_states]
+    extra = _per_temperature(size / 2.0, gated.gate.temperature)[gated.mdp.pair_states]
+    return gated.spread * np.where(gated.spread > 0.0, extra, 0.0)
 
 
 def local_growth(gated: GatedReward, epsilon: float = 1.0, parameter_epsilon: float = 0.0) -> Pairs:
