@@ -1,6 +1,6 @@
 """Result 7: the least change of the reward that makes a target policy uniquely optimal with a margin.
 
-The cost in the sup norm, by HiGHS, beside its bounds by dense inverses: at least max G / ||c||_1 with G the excess of
+The size in the sup norm, by HiGHS, beside its bounds by dense inverses: at least max G / ||c||_1 with G the excess of
 a pair's advantage over -margin, at most max G / 2 (max G where some state is terminal). And the changed MDP, solved
 by other code.
 """
@@ -8,7 +8,7 @@ by other code.
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.degeneracy.tie_breaker_program import SOLVED, least_change
+from policycliff.cliffs.design.tie_breaker import design_tie_breaker
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import reward_scale
 from policycliff.statements.instances import Instance
@@ -34,7 +34,7 @@ def check(instance: Instance) -> Outcome:
     choice, margin = mdp.offsets[:-1] + draw, SHARE * reward_scale(mdp)
     target = np.zeros(mdp.n_pairs)
     target[choice] = 1.0
-    found = least_change(mdp, target, margin=margin)
+    found = design_tie_breaker(mdp, target, margin)
     low, high = _bounds(mdp, choice, margin)
     changed = mdp.rewards + found.change
     small = 1e-12 * growth(mdp) * (1.0 + float(np.abs(changed).max()))
@@ -42,11 +42,11 @@ def check(instance: Instance) -> Outcome:
     best, residual = measured_q(mdp, changed)
     lost = np.where(mdp.terminal, 0.0, np.maximum.reduceat(best, mdp.offsets[:-1]) - values)
     return Outcome(
-        hypotheses=(hypothesis, Hypothesis("the program was solved", holds=found.status == SOLVED or None)),
+        hypotheses=(hypothesis, Hypothesis("the program was solved", holds=found.status == "solved" or None)),
         claims=(
-            Claim("cost, at least max G / |c|_1", low, found.cost, ">=", small),
+            Claim("size, at least max G / |c|_1", low, found.size, ">=", small),
             Claim(
-                "cost, at most max G / 2 (max G with terminal states)", high, found.cost, "<=", small + SOLVER * high
+                "size, at most max G / 2 (max G with terminal states)", high, found.size, "<=", small + SOLVER * high
             ),
             Claim("margin of the target under the changed reward", margin, _margin(mdp, choice, changed), ">=", small),
             Claim("what the target loses under it", 0.0, float(lost.max()), "=", residual + small),
@@ -63,7 +63,7 @@ def _margin(mdp: MDP, choice: Choice, rewards: Rewards) -> float:
 
 
 def _bounds(mdp: MDP, choice: Choice, margin: float) -> tuple[float, float]:
-    """Largest excess over ||c||_1, and the cost that is known to do."""
+    """Largest excess over ||c||_1, and the size that is known to do."""
     kernel, eye = mdp.transitions.toarray(), np.eye(mdp.n_states)
     inverse = np.linalg.inv(eye - mdp.gamma * kernel[choice])
     moving = (~mdp.terminal).astype(np.float64)
