@@ -14,8 +14,18 @@ if TYPE_CHECKING:
     from policycliff.actions.optimal import OptimalActions, optimal_actions
     from policycliff.cliffs.degeneracy.incomplete import IncompleteRewardCertificate, incomplete_reward_certificate
     from policycliff.cliffs.degeneracy.price import DegeneracyPrice, degeneracy_price
+    from policycliff.cliffs.degeneracy.regret import Regret, regret
+    from policycliff.cliffs.design.cone import FeasibleRewards, feasible_rewards
+    from policycliff.cliffs.design.result import TieBreakerDesign
+    from policycliff.cliffs.design.tie_breaker import design_tie_breaker
     from policycliff.cliffs.flips.flip_probability import FlipProbability, flip_probability
+    from policycliff.cliffs.gates.bounds import gate_bounds
+    from policycliff.cliffs.gates.jump import GateJump, gate_jump
+    from policycliff.cliffs.gates.radius import GateRadius, gate_radius
+    from policycliff.cliffs.gates.result import GateBounds
     from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
+    from policycliff.cliffs.phases.mixture_gap import MixtureGap, mixture_gap
+    from policycliff.cliffs.phases.phases import MixturePhases, mixture_phases
     from policycliff.cliffs.radius.radius import stability_radius
     from policycliff.cliffs.radius.result import StabilityRadius
     from policycliff.cliffs.radius.weight_radius import WeightRadius
@@ -26,15 +36,26 @@ if TYPE_CHECKING:
     from policycliff.cliffs.ties.construction import cliff_perturbation
     from policycliff.cliffs.ties.hemicontinuity import ArgmaxDrift, argmax_drift
     from policycliff.cliffs.ties.perturbation import CliffPerturbation
+    from policycliff.cliffs.verdict.analysis import analyze_mdp
+    from policycliff.cliffs.verdict.result import MDPAnalysis
     from policycliff.mdp.metric import MetricGrid
     from policycliff.mdp.model import MDP
+    from policycliff.mdp.sources.read import read_source
+    from policycliff.mdp.sources.source import MDPSource
+    from policycliff.mdp.sources.write import write_source
     from policycliff.mdp.tree import token_tree
     from policycliff.policies.continuous import SoftPolicyFigure, soft_policy_figure
     from policycliff.policies.distances import excess, hausdorff_distance, total_variation
+    from policycliff.policies.occupancy import Occupancy, occupancy
     from policycliff.policies.selection import greedy_policy, soft_policy, uniform_policy
     from policycliff.policies.zero_temperature import ZeroTemperaturePolicy, zero_temperature_policy
+    from policycliff.report.phases.plots import phases_figure
     from policycliff.rewards.bump import bump
+    from policycliff.rewards.distances.distance import reward_distance
+    from policycliff.rewards.distances.result import RewardDistance
     from policycliff.rewards.effective import effective_reward
+    from policycliff.rewards.gates.gate import Gate, reward_gate, softmax_gate
+    from policycliff.rewards.gates.gated import GatedReward, gated_reward
     from policycliff.rewards.inverse import inverse_bellman
     from policycliff.rollouts.audit import Audit, audit
     from policycliff.statements.run import theorems
@@ -51,18 +72,33 @@ _MODULES = {
     "ComponentPerturbation": "policycliff.cliffs.ties.components",
     "DegeneracyPrice": "policycliff.cliffs.degeneracy.price",
     "Entropy": "policycliff.values.regularizers",
+    "FeasibleRewards": "policycliff.cliffs.design.cone",
     "FlipProbability": "policycliff.cliffs.flips.flip_probability",
+    "Gate": "policycliff.rewards.gates.gate",
+    "GateBounds": "policycliff.cliffs.gates.result",
+    "GateJump": "policycliff.cliffs.gates.jump",
+    "GateRadius": "policycliff.cliffs.gates.radius",
+    "GatedReward": "policycliff.rewards.gates.gated",
     "IncompleteRewardCertificate": "policycliff.cliffs.degeneracy.incomplete",
+    "MDPAnalysis": "policycliff.cliffs.verdict.result",
+    "MDPSource": "policycliff.mdp.sources.source",
     "MetricGrid": "policycliff.mdp.metric",
+    "MixtureGap": "policycliff.cliffs.phases.mixture_gap",
+    "MixturePhases": "policycliff.cliffs.phases.phases",
+    "Occupancy": "policycliff.policies.occupancy",
     "OptimalActions": "policycliff.actions.optimal",
     "PerturbationPath": "policycliff.cliffs.lines.path",
+    "Regret": "policycliff.cliffs.degeneracy.regret",
+    "RewardDistance": "policycliff.rewards.distances.result",
     "SoftPolicyBounds": "policycliff.cliffs.soft.result",
     "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
     "StabilityRadius": "policycliff.cliffs.radius.result",
     "TemperatureCalibration": "policycliff.cliffs.soft.calibration",
+    "TieBreakerDesign": "policycliff.cliffs.design.result",
     "WeightRadius": "policycliff.cliffs.radius.weight_radius",
     "ZeroTemperaturePolicy": "policycliff.policies.zero_temperature",
+    "analyze_mdp": "policycliff.cliffs.verdict.analysis",
     "argmax_drift": "policycliff.cliffs.ties.hemicontinuity",
     "audit": "policycliff.rollouts.audit",
     "bump": "policycliff.rewards.bump",
@@ -70,24 +106,40 @@ _MODULES = {
     "cliff_perturbation": "policycliff.cliffs.ties.construction",
     "component_perturbation": "policycliff.cliffs.ties.components",
     "degeneracy_price": "policycliff.cliffs.degeneracy.price",
+    "design_tie_breaker": "policycliff.cliffs.design.tie_breaker",
     "effective_reward": "policycliff.rewards.effective",
     "excess": "policycliff.policies.distances",
+    "feasible_rewards": "policycliff.cliffs.design.cone",
     "flip_probability": "policycliff.cliffs.flips.flip_probability",
+    "gate_bounds": "policycliff.cliffs.gates.bounds",
+    "gate_jump": "policycliff.cliffs.gates.jump",
+    "gate_radius": "policycliff.cliffs.gates.radius",
+    "gated_reward": "policycliff.rewards.gates.gated",
     "greedy_policy": "policycliff.policies.selection",
     "hausdorff_distance": "policycliff.policies.distances",
     "incomplete_reward_certificate": "policycliff.cliffs.degeneracy.incomplete",
     "inverse_bellman": "policycliff.rewards.inverse",
+    "mixture_gap": "policycliff.cliffs.phases.mixture_gap",
+    "mixture_phases": "policycliff.cliffs.phases.phases",
+    "occupancy": "policycliff.policies.occupancy",
     "optimal_actions": "policycliff.actions.optimal",
     "perturbation_path": "policycliff.cliffs.lines.path",
+    "phases_figure": "policycliff.report.phases.plots",
+    "read_source": "policycliff.mdp.sources.read",
+    "regret": "policycliff.cliffs.degeneracy.regret",
+    "reward_distance": "policycliff.rewards.distances.distance",
+    "reward_gate": "policycliff.rewards.gates.gate",
     "soft_policy": "policycliff.policies.selection",
     "soft_policy_bounds": "policycliff.cliffs.soft.bounds",
     "soft_policy_figure": "policycliff.policies.continuous",
+    "softmax_gate": "policycliff.rewards.gates.gate",
     "solve": "policycliff.values.solve",
     "stability_radius": "policycliff.cliffs.radius.radius",
     "theorems": "policycliff.statements.run",
     "token_tree": "policycliff.mdp.tree",
     "total_variation": "policycliff.policies.distances",
     "uniform_policy": "policycliff.policies.selection",
+    "write_source": "policycliff.mdp.sources.write",
     "zero_temperature_policy": "policycliff.policies.zero_temperature",
 }
 
@@ -100,18 +152,33 @@ __all__ = [
     "ComponentPerturbation",
     "DegeneracyPrice",
     "Entropy",
+    "FeasibleRewards",
     "FlipProbability",
+    "Gate",
+    "GateBounds",
+    "GateJump",
+    "GateRadius",
+    "GatedReward",
     "IncompleteRewardCertificate",
+    "MDPAnalysis",
+    "MDPSource",
     "MetricGrid",
+    "MixtureGap",
+    "MixturePhases",
+    "Occupancy",
     "OptimalActions",
     "PerturbationPath",
+    "Regret",
+    "RewardDistance",
     "SoftPolicyBounds",
     "SoftPolicyFigure",
     "Solution",
     "StabilityRadius",
     "TemperatureCalibration",
+    "TieBreakerDesign",
     "WeightRadius",
     "ZeroTemperaturePolicy",
+    "analyze_mdp",
     "argmax_drift",
     "audit",
     "bump",
@@ -119,24 +186,40 @@ __all__ = [
     "cliff_perturbation",
     "component_perturbation",
     "degeneracy_price",
+    "design_tie_breaker",
     "effective_reward",
     "excess",
+    "feasible_rewards",
     "flip_probability",
+    "gate_bounds",
+    "gate_jump",
+    "gate_radius",
+    "gated_reward",
     "greedy_policy",
     "hausdorff_distance",
     "incomplete_reward_certificate",
     "inverse_bellman",
+    "mixture_gap",
+    "mixture_phases",
+    "occupancy",
     "optimal_actions",
     "perturbation_path",
+    "phases_figure",
+    "read_source",
+    "regret",
+    "reward_distance",
+    "reward_gate",
     "soft_policy",
     "soft_policy_bounds",
     "soft_policy_figure",
+    "softmax_gate",
     "solve",
     "stability_radius",
     "theorems",
     "token_tree",
     "total_variation",
     "uniform_policy",
+    "write_source",
     "zero_temperature_policy",
 ]
 

@@ -126,6 +126,59 @@ def theorems(  # noqa: PLR0917 - a signature that Typer reads
     run_theorems_command(mdp, instances=instances, seed=seed, only=only, outputs=outputs, details=details, quiet=quiet)
 
 
+mdp_app = typer.Typer(name="mdp", no_args_is_help=True, help="Analyse or convert a finite MDP that you already have.")
+app.add_typer(mdp_app)
+
+
+@mdp_app.command()
+def analyze(  # noqa: PLR0917 - a signature that Typer reads
+    source: opt.MdpSource,
+    gamma: opt.Gamma = None,
+    weights: opt.Weights = None,
+    set_: opt.SetOptions = None,
+    reward_error: opt.MdpRewardError = None,
+    exact: opt.Exact = False,  # noqa: FBT002 - a flag
+    max_states: opt.MaxStates = None,
+    json: opt.JsonOut = None,
+    html: opt.HtmlOut = None,
+    quiet: opt.Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Say where the optimum of an MDP is tied, how near the cliff is, which action overtakes, and what to do.
+
+    SOURCE is an environment's id (FrozenLake-v1, mo-gymnasium:deep-sea-treasure-v0) or a .json, .npz, .drn, .tra or
+    .parquet:NAME file.
+    """
+    from policycliff.cli.mdp import run_analyze_command  # noqa: PLC0415 - heavy
+    from policycliff.cli.outputs import Outputs  # noqa: PLC0415 - heavy
+
+    run_analyze_command(
+        source,
+        gamma=gamma,
+        options=set_,
+        weights=weights,
+        reward_error=reward_error,
+        exact=exact,
+        max_states=max_states,
+        outputs=Outputs(json=json, html=html),
+        quiet=quiet,
+    )
+
+
+@mdp_app.command()
+def convert(  # noqa: PLR0917 - a signature that Typer reads
+    source: opt.MdpSource,
+    out: opt.ConvertOut,
+    gamma: opt.Gamma = None,
+    set_: opt.SetOptions = None,
+    max_states: opt.MaxStates = None,
+    quiet: opt.Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Write an MDP in another format: OUT ends in .json, .npz, .drn or .tra."""
+    from policycliff.cli.mdp import run_convert_command  # noqa: PLC0415 - heavy
+
+    run_convert_command(source, out, gamma=gamma, options=set_, max_states=max_states, quiet=quiet)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; ends the process with the exit code."""
     return app(arguments)

@@ -69,6 +69,15 @@ def save_mdp(mdp: MDP, path: str | Path) -> None:
     """
     place = Path(path)
     writer = _WRITERS[_ending(place)]
+    write_whole(place, lambda temporary: writer(mdp, temporary))
+
+
+def write_whole(place: Path, write: Callable[[Path], None]) -> None:
+    """Write a file under another name in its folder, then rename it.
+
+    Raises:
+        InvalidInputError: a folder that does not exist or cannot be written to.
+    """
     try:
         handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=".part")
     except OSError as error:
@@ -80,7 +89,7 @@ def save_mdp(mdp: MDP, path: str | Path) -> None:
     os.close(handle)
     temporary = Path(name)
     try:
-        writer(mdp, temporary)
+        write(temporary)
         temporary.chmod(_mode(place))
         temporary.replace(place)
     except OSError as error:

@@ -10,10 +10,13 @@ without them successors are called by their number, "0" for the first state. `in
 probability (all 0: none is known). `next` may also be a list of [state, probability]. An action may have its index as
 `action` where it has no name; where `action_names` stands beside gamma it says the order of the names. Probabilities
 sum to 1 within 1e-9.
+
+Several rewards: each action has `rewards`, a list, in place of `reward`; `reward_names` and `weights` stand beside
+gamma (by default reward_0, ... and equal weights). The MDP's reward is the mixture.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,9 +29,9 @@ from policycliff.mdp.messages import fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.stored_bits import keep_bits
 
-_TOP = {"gamma", "states", "action_names"}
+_TOP = {"gamma", "states", "action_names", "reward_names", "weights"}
 _STATE = {"name", "initial", "terminal", "actions"}
-_ACTION = {"name", "action", "reward", "next"}
+_ACTION = {"name", "action", "reward", "rewards", "next"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,26 @@ class _Step:
 
     state: int
     label: str | int
-    reward: float
+    rewards: list[float]
     successors: list[tuple[int, float]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class JsonComponents:
+    """The rewards of a file: one list a component over the pairs of the file, their names and weights."""
+
+    rewards: np.ndarray
+    names: list[str]
+    weights: np.ndarray
+
+
 def read_json(path: Path) -> MDP:
-    """The MDP in the file."""
+    """The MDP in the file; where it has several rewards, under their mixture."""
+    return read_json_components(path)[0]
+
+
+def read_json_components(path: Path) -> tuple[MDP, JsonComponents]:
+    """The MDP in the file, and its rewards (pairs of terminal states left out)."""
     top = _fields(_parsed(path), "the file", known=_TOP, required=("gamma", "states"))
     if not isinstance(top["states"], list) or not top["states"]:
         raise fail(
@@ -55,33 +72,46 @@ def read_json(path: Path) -> MDP:
     numbers = {name: i for i, name in enumerate(names or [str(i) for i in range(len(listed))])}
     steps = [step for i, entry in enumerate(listed) for step in _steps(i, entry, names, numbers)]
     labels, action_names = _action_indices(steps, top.get("action_names"))
-    return _build(listed, steps, names=names, labels=labels, action_names=action_names, gamma=top["gamma"])
+    rewards = _components(steps, top)
+    mdp = _build(listed, steps, rewards, names=names, labels=labels, action_names=action_names, gamma=top["gamma"])
+    inner = [i for i, step in enumerate(steps) if not mdp.terminal[step.state]]
+    return mdp, JsonComponents(rewards.rewards[:, inner], rewards.names, rewards.weights)
 
 
-def write_json(mdp: MDP, path: Path) -> None:
-    """Write the MDP, a line an action."""
+def write_json(
+    mdp: MDP,
+    path: Path,
+    *,
+    components: np.ndarray | None = None,
+    reward_names: Sequence[str] = (),
+    weights: Sequence[float] = (),
+) -> None:
+    """Write the MDP, a line an action; with (K, pairs) `components` several rewards."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"gamma": ' + json.dumps(mdp.gamma) + ",\n")
         if mdp.action_names is not None:
             file.write(' "action_names": ' + json.dumps(list(mdp.action_names)) + ",\n")
+        if components is not None:
+            file.write(' "reward_names": ' + json.dumps(list(reward_names)) + ",\n")
+            file.write(' "weights": ' + json.dumps([float(weight) for weight in weights]) + ",\n")
         file.write(' "states": [\n')
         for state in range(mdp.n_states):
-            file.write(_state_text(mdp, state) + ("" if state == mdp.n_states - 1 else ",") + "\n")
+            file.write(_state_text(mdp, state, components) + ("" if state == mdp.n_states - 1 else ",") + "\n")
         file.write(" ]}\n")
 
 
-def _state_text(mdp: MDP, state: int) -> str:
+def _state_text(mdp: MDP, state: int, components: np.ndarray | None) -> str:
     head: dict[str, Any] = {} if mdp.state_names is None else {"name": mdp.state_names[state]}
     if mdp.initial is not None:
         head["initial"] = float(mdp.initial[state])
     if mdp.terminal[state]:
         return "  " + json.dumps({**head, "terminal": True})
     pairs = range(int(mdp.offsets[state]), int(mdp.offsets[state + 1]))
-    actions = ",\n".join("    " + json.dumps(_action(mdp, pair)) for pair in pairs)
+    actions = ",\n".join("    " + json.dumps(_action(mdp, pair, components)) for pair in pairs)
     return "  " + json.dumps(head)[:-1] + (", " if head else "") + '"actions": [\n' + actions + "]}"
 
 
-def _action(mdp: MDP, pair: int) -> dict[str, Any]:
+def _action(mdp: MDP, pair: int, components: np.ndarray | None) -> dict[str, Any]:
     label = int(mdp.actions[pair])
     head = {"action": label} if mdp.action_names is None else {"name": mdp.action_names[label]}
     span = slice(int(mdp.indptr[pair]), int(mdp.indptr[pair + 1]))
@@ -89,6 +119,8 @@ def _action(mdp: MDP, pair: int) -> dict[str, Any]:
     called = [str(t) if mdp.state_names is None else mdp.state_names[t] for t in targets]
     following = list(zip(called, mdp.probabilities[span].tolist(), strict=True))
     successors = dict(following) if len(set(called)) == len(called) else [list(item) for item in following]
+    if components is not None:
+        return {**head, "rewards": components[:, pair].tolist(), "next": successors}
     return {**head, "reward": float(mdp.rewards[pair]), "next": successors}
 
 
@@ -196,12 +228,52 @@ def _steps(state: int, entry: dict[str, Any], names: list[str] | None, numbers: 
         raise fail(got=f"`actions` of {called} that is {_kind(actions)}", expected="a list", remedy="Correct it.")
     for position, item in enumerate(actions):
         where = f"action {position} of {called}"
-        fields = _fields(item, where, known=_ACTION, required=("reward", "next"))
+        fields = _fields(item, where, known=_ACTION, required=("next",))
         label: str | int = _label(fields, position, where)
         if isinstance(label, str):
             where = f"action {position} ({label!r}) of {called}"
-        reward = _number(fields["reward"], f"the reward of {where}")
-        yield _Step(state, label, reward, _successors(fields["next"], where, numbers))
+        yield _Step(state, label, _rewards(fields, where), _successors(fields["next"], where, numbers))
+
+
+def _rewards(fields: dict[str, Any], where: str) -> list[float]:
+    """One reward, or the list of several."""
+    if ("reward" in fields) == ("rewards" in fields):
+        got = "both 'reward' and 'rewards'" if "reward" in fields else "no 'reward'"
+        raise fail(got=f"{got} in {where}", expected="one of 'reward' and 'rewards'", remedy="Correct it.")
+    if "reward" in fields:
+        return [_number(fields["reward"], f"the reward of {where}")]
+    listed = fields["rewards"]
+    if not isinstance(listed, list) or not listed:
+        raise fail(got=f"`rewards` of {where} that is {_kind(listed)}", expected="a list", remedy="Correct it.")
+    return [_number(value, f"reward {k} of {where}") for k, value in enumerate(listed)]
+
+
+def _components(steps: list[_Step], top: dict[str, Any]) -> JsonComponents:
+    """The rewards of all actions: as many for each, with names and weights."""
+    sizes = {len(step.rewards) for step in steps}
+    if len(sizes) > 1:
+        odd = next(step for step in steps if len(step.rewards) != len(steps[0].rewards))
+        raise fail(
+            got=f"{len(odd.rewards)} rewards at state {odd.state}, while state {steps[0].state} has "
+            f"{len(steps[0].rewards)}",
+            expected="as many for every action",
+            remedy="Write 0 where a component pays nothing.",
+        )
+    size = sizes.pop() if sizes else 1
+    names = top.get("reward_names", ["reward"] if size == 1 else [f"reward_{k}" for k in range(size)])
+    weights = top.get("weights", [1.0 / size] * size)
+    for key, listed in (("reward_names", names), ("weights", weights)):
+        if not isinstance(listed, list) or len(listed) != size:
+            raise fail(
+                got=f"`{key}` that is {_kind(listed)}" if not isinstance(listed, list) else f"{len(listed)} `{key}`",
+                expected=f"a list of {size}, one a reward",
+                remedy="Correct it.",
+            )
+    return JsonComponents(
+        np.array([step.rewards for step in steps], np.float64).reshape(len(steps), size).T,
+        [_text(name, "an entry of `reward_names`") for name in names],
+        np.array([_number(weight, "an entry of `weights`") for weight in weights]),
+    )
 
 
 def _label(fields: dict[str, Any], position: int, where: str) -> str | int:
@@ -265,6 +337,7 @@ def _action_indices(steps: list[_Step], given: Any) -> tuple[list[int], list[str
 def _build(
     listed: list[dict[str, Any]],
     steps: list[_Step],
+    rewards: JsonComponents,
     *,
     names: list[str] | None,
     labels: list[int],
@@ -284,7 +357,9 @@ def _build(
     mdp = MDP.from_pairs(
         np.array([step.state for step in steps], dtype=np.int64),
         sp.csr_array((data, columns, indptr), shape=(len(steps), len(listed))),
-        np.array([step.reward for step in steps], dtype=np.float64),
+        rewards.rewards[0]
+        if len(rewards.names) == 1 and rewards.weights[0] == 1.0
+        else rewards.weights @ rewards.rewards,
         _number(gamma, "`gamma`"),
         actions=np.array(labels, dtype=np.int64),
         terminal=terminal,

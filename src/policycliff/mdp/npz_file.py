@@ -4,7 +4,8 @@ The keys are the arguments of the builders. With `states` those of `MDP.from_pai
 gamma, and optionally actions, terminal, initial, state_names, action_names. Without it those of `MDP.from_arrays`:
 transitions, rewards, gamma, and optionally available, terminal, initial, state_names, action_names. In place of
 `transitions` a sparse kernel is given by the keys indptr, indices and data (CSR) and optionally shape. Names are
-arrays of strings.
+arrays of strings. Several rewards: `components` (K, pairs) with `reward_names` and `weights`, of which `rewards` is the
+mixture; terminal pairs included, as in the MDP that is written.
 """
 
 import zipfile
@@ -22,6 +23,7 @@ from policycliff.mdp.stored_bits import keep_bits
 
 _SPARSE = ("indptr", "indices", "data", "shape")
 _COMMON = ("rewards", "gamma", "terminal", "initial", "state_names", "action_names")
+COMPONENTS = ("components", "reward_names", "weights")
 _FROM_PAIRS = {*_COMMON, *_SPARSE, "transitions", "states", "actions"}
 _FROM_ARRAYS = {*_COMMON, *_SPARSE, "transitions", "available"}
 
@@ -30,7 +32,7 @@ def read_npz(path: Path) -> MDP:
     """The MDP in the file."""
     entries = _entries(path)
     allowed = _FROM_PAIRS if "states" in entries else _FROM_ARRAYS
-    unknown = sorted(set(entries) - allowed)
+    unknown = sorted(set(entries) - allowed - set(COMPONENTS))
     missing = sorted({"rewards", "gamma", *([] if "indptr" in entries else ["transitions"])} - set(entries))
     if unknown or missing:
         raise fail(
@@ -51,8 +53,14 @@ def read_npz(path: Path) -> MDP:
     return keep_bits(mdp, kernel.data, None if initial is None else np.asarray(initial, np.float64))
 
 
-def write_npz(mdp: MDP, path: Path) -> None:
-    """Write the MDP as arguments of `MDP.from_pairs`, with a sparse kernel."""
+def read_npz_components(path: Path) -> dict[str, np.ndarray]:
+    """Those of `components`, `reward_names` and `weights` that the file has."""
+    entries = _entries(path)
+    return {name: entries[name] for name in COMPONENTS if name in entries}
+
+
+def write_npz(mdp: MDP, path: Path, **components: Any) -> None:
+    """Write the MDP as arguments of `MDP.from_pairs`, with a sparse kernel; and reward components where given."""
     entries: dict[str, Any] = {
         "states": mdp.pair_states,
         "actions": mdp.actions,
@@ -63,6 +71,7 @@ def write_npz(mdp: MDP, path: Path) -> None:
         "rewards": mdp.rewards,
         "gamma": np.array(mdp.gamma),
         "terminal": mdp.terminal,
+        **components,
     }
     if mdp.initial is not None:
         entries["initial"] = mdp.initial
