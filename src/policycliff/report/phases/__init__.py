@@ -1,0 +1,1 @@
+"""Plots of a phase diagram, as pure functions of its JSON."""
