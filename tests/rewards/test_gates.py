@@ -110,7 +110,7 @@ def test_the_derivative_in_the_parameters(seed, temperature, components):
 
 
 @given(cases(), st.sampled_from([1e-6, 0.03, 0.5, 20.0]), st.floats(0.0, 1.0))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_nothing_in_the_ball_moves_more_than_the_bound(case, epsilon, inside):
     mdp, rewards, options = build(case)
     gate = make_gate(mdp, len(rewards), options)

@@ -104,17 +104,16 @@ def largest_shift(weights: Float64[np.ndarray, "components states"], ranges: Sta
         return np.zeros_like(ranges)
     if len(weights) > MOST_SUBSETS:
         return np.tanh(ranges / 4.0)
-    sets = (np.arange(2 ** (len(weights) - 1))[:, None] >> np.arange(len(weights))) & 1
-    # A set and its complement are both tried: each of the two may gain.
-    inside = sets.astype(np.float64) @ weights
-    outside = (1 - sets).astype(np.float64) @ weights
+    # Every set and its complement, but for the empty set: each of the two may gain.
+    sets = (np.arange(1, 2 ** (len(weights) - 1))[:, None] >> np.arange(len(weights))) & 1
+    inside, outside = sets.astype(np.float64) @ weights, (1 - sets).astype(np.float64) @ weights
     factor = np.expm1(np.minimum(ranges, LARGE_RANGE))
     gains = []
     for p, q in ((inside, outside), (outside, inside)):
-        # Weights that underflow are below this floor, whose own shift is negligible.
+        # Weights that underflow are below this floor, whose own gain is negligible.
         share = np.maximum(p, SMALLEST_WEIGHT)
-        gains.append((share * q * factor / (1.0 + share * factor)).max(axis=0))
-    return np.where(ranges > LARGE_RANGE, 1.0, np.maximum(*gains))
+        gains.append(np.where(ranges > LARGE_RANGE, q, share * q * factor / (1.0 + share * factor)).max(axis=0))
+    return np.asarray(np.maximum(*gains))
 
 
 def margin(gated: GatedReward) -> States:
