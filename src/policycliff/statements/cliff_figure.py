@@ -21,7 +21,7 @@ from policycliff.statements.instances import Instance
 from policycliff.values.regularizers import Entropy
 from policycliff.values.solve import solve
 
-POINTS, MANY_STATES = 81, 2000
+POINTS, MANY_STATES = 81, 400
 TEMPERATURES = (0.05, 0.25, 1.0)
 
 

@@ -10,6 +10,7 @@ from policycliff.policies.continuous import soft_policy_figure
 from policycliff.statements.cliff_figure import cliff_figure
 from policycliff.statements.facts import reward_scale
 from policycliff.statements.instances import Instance
+from policycliff.statements.measure import DENSE_LIMIT
 
 SHOWN, BOUNDED = "tied chain", "unique chain"
 BOUND_POINTS = 13
@@ -45,8 +46,10 @@ def continuous_figure() -> dict[str, Any]:
 
 
 def bounds_figure(instance: Instance) -> dict[str, Any] | None:
-    """Bounds on the soft policy against the reward error, and the worst case that a search found."""
+    """Bounds on the soft policy against the reward error, and the worst case that a search found; None where large."""
     mdp = instance.mdp
+    if mdp.n_states > DENSE_LIMIT:
+        return None
     temperature = 0.25 * reward_scale(mdp)
     sizes = np.linspace(0.0, 0.5 * reward_scale(mdp), BOUND_POINTS).tolist()
     found = [soft_policy_bounds(mdp, size, temperature, starts=4, seed=instance.seed) for size in sizes]

@@ -13,10 +13,13 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.linalg import lu_factor, lu_solve
 
+from policycliff.errors import PolicyCliffError
 from policycliff.mdp.model import MDP
 
 DENSE_LIMIT = 400
 POLICY_LIMIT = 4096
+# Nonzeros times sweeps of one plain value iteration: about a second.
+MOST_WORK = 2e8
 SWEEPS = 200_000
 REFINEMENTS = 4
 
@@ -58,6 +61,7 @@ def _maximum(mdp: MDP, q: np.ndarray, base: Pairs | None, temperature: float) ->
 
 def _measured(mdp: MDP, rewards: Pairs | None, base: Pairs | None, temperature: float) -> tuple[Pairs, float]:
     reward = mdp.rewards if rewards is None else rewards
+    _require_affordable(mdp)
     v: np.ndarray = _iterate(mdp, reward, base, temperature)
     if mdp.n_states <= DENSE_LIMIT:
         v = _refined(mdp, v, reward, base, temperature)
@@ -68,6 +72,14 @@ def _measured(mdp: MDP, rewards: Pairs | None, base: Pairs | None, temperature: 
     allowance = terms * float(np.finfo(v.dtype).eps) * scale
     error = (residual + allowance) * growth(mdp) + float(np.spacing(float(np.abs(q).max())))
     return np.asarray(q, dtype=np.float64), error
+
+
+def _require_affordable(mdp: MDP) -> None:
+    """Refuse what plain value iteration would take minutes for."""
+    sweeps = np.log(1e-16) / np.log(mdp.gamma) if 0.0 < mdp.gamma < 1.0 and not mdp.is_acyclic else 1.0
+    work = float(mdp.probabilities.size * sweeps)
+    if mdp.n_states > DENSE_LIMIT and work > MOST_WORK:
+        raise PolicyCliffError(f"value iteration anew would take {work:.0e} steps, more than {MOST_WORK:.0e}")
 
 
 def _refined(mdp: MDP, v: States, rewards: Pairs, base: Pairs | None, temperature: float) -> np.ndarray:

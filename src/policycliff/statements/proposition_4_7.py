@@ -8,7 +8,7 @@ import numpy as np
 from policycliff.cliffs.soft.bounds import soft_policy_bounds
 from policycliff.statements.facts import discounted, random_change, reward_scale
 from policycliff.statements.instances import Instance, extremal_world
-from policycliff.statements.measure import measured_soft_q, state_tv
+from policycliff.statements.measure import DENSE_LIMIT, measured_soft_q, state_tv
 from policycliff.statements.statement import Claim, Outcome, Statement, unmet
 
 
@@ -53,4 +53,5 @@ STATEMENT = Statement(
     says="The entropy-regularised policy moves by at most the reward's change over 2 temperature (1 - gamma).",
     example="sharp modulus",
     check=check,
+    most_states=DENSE_LIMIT,
 )

@@ -136,4 +136,5 @@ STATEMENT = Statement(
     says="On a line of rewards the optimal set is constant between finitely many breakpoints, and all are found.",
     example="graded completions",
     check=check,
+    most_states=1000,
 )

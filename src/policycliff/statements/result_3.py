@@ -72,4 +72,5 @@ STATEMENT = Statement(
     says="V* is convex and piecewise linear in the weight of two rewards; its cells and walls are found exactly.",
     example="unique chain",
     check=check,
+    most_states=1000,
 )

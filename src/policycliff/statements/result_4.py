@@ -15,7 +15,7 @@ from policycliff.cliffs.soft.search import soft_map_of
 from policycliff.mdp.model import MDP
 from policycliff.statements.facts import random_change, reward_scale
 from policycliff.statements.instances import Instance, extremal_world
-from policycliff.statements.measure import growth, measured_soft_q, state_tv
+from policycliff.statements.measure import DENSE_LIMIT, growth, measured_soft_q, state_tv
 from policycliff.statements.statement import Claim, Outcome, Statement
 
 TRIALS = 4
@@ -100,4 +100,5 @@ STATEMENT = Statement(
     says="A soft policy moves by at most tanh(change of Q / (2 alpha)), attained; less with mixing or for one reward.",
     example="sharp modulus",
     check=check,
+    most_states=DENSE_LIMIT,
 )

@@ -101,15 +101,16 @@ def select(only: Sequence[str] | None) -> tuple[Statement, ...]:
 def _plain(name: str) -> str:
     """What tells a statement from the others, however the paper's kinds are spelled: "2.4", "c.1", "result 8".
 
-    >>> _plain("Prop 2.4"), _plain("proposition 2.4"), _plain("Lemma C.1"), _plain("Result 8")
-    ('2.4', '2.4', 'c.1', 'result 8')
+    >>> _plain("Prop 2.4"), _plain("proposition2.4"), _plain("Lemma C1"), _plain("Result 8"), _plain("figure")
+    ('2.4', '2.4', 'c.1', 'result 8', 'fig')
     """
     text = name.lower()
-    found = re.search(r"(?<![a-z])(?:[a-z]\.)?\d+(?:\.\d+)?", text)
+    found = re.search(r"((?<![a-z])[a-z])?\.?(\d+(?:\.\d+)?)", text)
     if found is None:
-        return re.sub(r"[^a-z]", "", text)
+        return "fig" if text.lstrip().startswith("fig") else re.sub(r"[^a-z]", "", text)
+    letter, number = found.groups()
     own = next((kind for kind in ("result", "erratum") if kind in text), "")
-    return f"{own} {found.group()}".strip()
+    return f"{own} {letter + '.' if letter else ''}{number}".strip()
 
 
 def _own_instance(mdp: MDP | None, rewards: Any, weights: Any, seed: int) -> Instance | None:
@@ -170,7 +171,10 @@ def _row(
 
 
 def run_check(statement: Statement, instance: Instance) -> Outcome:
-    """The outcome on one instance; an instance that an analysis refuses as too large is not measured."""
+    """The outcome on one instance; one that is too large, for the check or for an analysis in it, is not measured."""
+    most = statement.most_states
+    if most is not None and instance.mdp.n_states > most:
+        return Outcome(too_large=f"more than {most:,} states would take minutes")
     try:
         return statement.check(instance)
     except PolicyCliffError as error:

@@ -133,6 +133,7 @@ class Statement:
         says: what it says, in one sentence.
         example: the built-in instance that shows it best.
         check: runs it on an instance.
+        most_states: instances with more states are not measured: it would take minutes.
     """
 
     number: str
@@ -140,6 +141,7 @@ class Statement:
     says: str
     example: str
     check: Callable[[Instance], Outcome]
+    most_states: int | None = None
 
 
 def unmet(*hypotheses: Hypothesis) -> Outcome:
