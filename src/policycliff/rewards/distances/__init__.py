@@ -1,0 +1,1 @@
+"""Distances between rewards: sup norm, sup norm modulo shaping, EPIC, DARD, STARC."""
