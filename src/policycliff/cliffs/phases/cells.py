@@ -17,7 +17,7 @@ from policycliff.actions.kernels import UNRESOLVED as OPEN
 from policycliff.actions.optimal import optimal_actions
 from policycliff.cliffs.degeneracy.optimal_sets import reached_within
 from policycliff.cliffs.phases.envelope import Point, spans
-from policycliff.cliffs.phases.optima import Candidate, ExactOptima, FloatOptima
+from policycliff.cliffs.phases.optima import Candidate, ExactOptima, Optima
 from policycliff.cliffs.phases.parts import CERTIFIED, EXACT, UNRESOLVED, Cell, Wall, as_fraction
 from policycliff.cliffs.phases.shapes import interior_point, ordered, volume_share, wall_point
 from policycliff.cliffs.phases.support import Support
@@ -43,7 +43,7 @@ class Region:
     status: str
 
 
-def make_regions(support: Support, optima: ExactOptima | FloatOptima, *, scope: str) -> list[Region]:
+def make_regions(support: Support, optima: Optima, *, scope: str) -> list[Region]:
     """The regions of full dimension, in the order in which they were found."""
     envelope, result = support.envelope, []
     vectors = [candidate.vector for candidate in support.candidates]
@@ -60,7 +60,7 @@ def make_regions(support: Support, optima: ExactOptima | FloatOptima, *, scope: 
 
 
 def optimal_at(
-    optima: ExactOptima | FloatOptima, point: Point, candidate: Candidate, *, scope: str
+    optima: Optima, point: Point, candidate: Candidate, *, scope: str
 ) -> tuple[Candidate, Bool[np.ndarray, " pairs"], str]:
     """A policy that is optimal at a point, the optimal sets there, and what is known about them."""
     if isinstance(optima, ExactOptima):
@@ -75,7 +75,7 @@ def optimal_at(
     return candidate, actions.members, status
 
 
-def make_cell(region: Region, support: Support, optima: ExactOptima | FloatOptima, *, scope: str) -> Cell:
+def make_cell(region: Region, support: Support, optima: Optima, *, scope: str) -> Cell:
     """The public form of a region."""
     mdp, exact = optima.mdp, isinstance(optima, ExactOptima)
     policy = np.zeros(mdp.n_pairs)
@@ -96,9 +96,7 @@ def make_cell(region: Region, support: Support, optima: ExactOptima | FloatOptim
     )
 
 
-def make_walls(
-    regions: list[Region], support: Support, optima: ExactOptima | FloatOptima, *, scope: str
-) -> tuple[Wall, ...]:
+def make_walls(regions: list[Region], support: Support, optima: Optima, *, scope: str) -> tuple[Wall, ...]:
     """Where two regions share vertices that span one dimension less than the simplex."""
     envelope = support.envelope
     n = envelope.n_corners
@@ -128,7 +126,7 @@ def _wall(
     regions: list[Region],
     cells: tuple[int, int],
     points: list[Point],
-    optima: ExactOptima | FloatOptima,
+    optima: Optima,
     *,
     scope: str,
 ) -> Wall:
@@ -160,7 +158,7 @@ def _normal(one: Candidate, other: Candidate) -> Float64[np.ndarray, " corners"]
 
 
 def _values(
-    candidate: Candidate, policy: Float64[np.ndarray, " pairs"], optima: ExactOptima | FloatOptima, *, scope: str
+    candidate: Candidate, policy: Float64[np.ndarray, " pairs"], optima: Optima, *, scope: str
 ) -> Float64[np.ndarray, " corners"]:
     """What the policy returns under each corner, from where the cell's values are counted."""
     mdp = optima.mdp
@@ -185,7 +183,7 @@ def _reached(mdp: MDP, members: Bool[np.ndarray, " pairs"], scope: str) -> Bool[
     return reached_within(mdp, members)
 
 
-def _is_noise(points: list[Point], optima: ExactOptima | FloatOptima) -> bool:
+def _is_noise(points: list[Point], optima: Optima) -> bool:
     if isinstance(optima, ExactOptima) or len(points) < 2:
         return False
     return bool(np.ptp(_table(points), axis=0).max() < SHORT_WALL)

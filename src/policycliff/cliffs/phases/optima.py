@@ -13,7 +13,6 @@ attain its maximum are the ones that are optimal in every state.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from flint import fmpq
@@ -53,16 +52,6 @@ class Optimum:
 
     candidate: Candidate | None
     upper: fmpq
-
-
-class Optima(Protocol):
-    """Where optima come from."""
-
-    def first(self, point: Point) -> Candidate:
-        """A policy that is optimal at a point."""
-
-    def beyond(self, point: Point, hint: Candidate, level: fmpq) -> Optimum:
-        """The optimum at a point, where `hint` attains `level`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,6 +210,9 @@ class FloatOptima:
                 errors.append((found.error_bound * float(self.start.sum()) + rounding) * (1.0 + 1e-15))
             self.seen[key] = Candidate(tuple(best.tolist()), tuple(entries), max(errors))
         return self.seen[key]
+
+
+Optima = ExactOptima | FloatOptima
 
 
 def make_exact_optima(

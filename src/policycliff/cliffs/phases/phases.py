@@ -31,7 +31,7 @@ from policycliff.cliffs.lines.arguments import check_exact, use_exact
 from policycliff.cliffs.phases.cells import EVERYWHERE, START, make_cell, make_regions, make_walls
 from policycliff.cliffs.phases.envelope import value_at
 from policycliff.cliffs.phases.nearest import NearestWall, nearest_wall
-from policycliff.cliffs.phases.optima import ExactOptima, FloatOptima, make_exact_optima, make_float_optima
+from policycliff.cliffs.phases.optima import ExactOptima, Optima, make_exact_optima, make_float_optima
 from policycliff.cliffs.phases.parts import EXACT, UNRESOLVED, Cell, Wall, as_fraction
 from policycliff.cliffs.phases.slices import Slice, make_slice
 from policycliff.cliffs.phases.support import linear_support
@@ -202,7 +202,7 @@ def mixture_phases(
     )
 
 
-def _make_optima(part: Slice, *, scope: str, exact: bool) -> ExactOptima | FloatOptima:
+def _make_optima(part: Slice, *, scope: str, exact: bool) -> Optima:
     mdp = part.mdp
     start = start_distribution(mdp) if scope == START else (~mdp.terminal).astype(np.float64)
     rough = part.float_rewards()

@@ -4,8 +4,9 @@ Pure functions of the JSON form of a `MixturePhases`. Cells are numbered as in t
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from policycliff.cliffs.phases.phases import MixturePhases
 from policycliff.report.format import number
 from policycliff.report.plots.layout import GREY, RED, SERIES, Plot, Trace, axis, faint, plot, rows_height
 from policycliff.report.text import plot_label
@@ -17,14 +18,7 @@ LABELLED = 0.01
 SHOWN = 40
 
 
-class HasDict(Protocol):
-    """A result that can be written as JSON."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-
-
-def phases_figure(phases: Result | HasDict, *, names: Sequence[str] | None = None) -> Plot:
+def phases_figure(phases: Result | MixturePhases, *, names: Sequence[str] | None = None) -> Plot:
     """The figure of a phase diagram: `data` and `layout` for Plotly, as plain JSON types.
 
     Args:
@@ -42,7 +36,7 @@ def phases_figure(phases: Result | HasDict, *, names: Sequence[str] | None = Non
         >>> [trace["x"] for trace in figure["data"]]
         [[0.5], [0.5]]
     """
-    result: Result = phases if isinstance(phases, Mapping) else phases.to_dict()
+    result: Result = phases.to_dict() if isinstance(phases, MixturePhases) else phases
     corners = len(result["corners"])
     labels = [f"corner {j}" for j in range(corners)] if names is None else [plot_label(name) for name in names]
     if corners == 2:
