@@ -1,5 +1,6 @@
 """Discounted visits against fractions, the return identity and simulated episodes."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,7 @@ from core_oracles import dense, garnet, random_mdp, solve_fractions
 from degenerate_mdps import build, degenerate, integer_rewards, returns_under, start_value
 from hypothesis import given, settings
 
+import policycliff
 from policycliff import MDP, token_tree, uniform_policy
 from policycliff.errors import InvalidInputError
 from policycliff.policies import occupancy
@@ -88,3 +90,48 @@ def test_another_start_and_none():
         with pytest.raises(InvalidInputError, match="initial"):
             call(bare, np.ones(1))
     assert start_distribution(bare, np.ones(1)).tolist() == [1.0]
+
+
+@given(degenerate())
+@settings(max_examples=60, deadline=None)
+def test_the_public_name_and_its_error_bound(recipe):
+    mdp, rng = build(recipe)
+    policy = deterministic(mdp, rng)
+    choice, n = np.flatnonzero(policy), mdp.n_states
+    rows = dense(mdp)[choice]
+    matrix = [[Fraction(int(i == j)) - Fraction(mdp.gamma) * Fraction(rows[j, i]) for j in range(n)] for i in range(n)]
+    exact = solve_fractions(matrix, [Fraction(p) for p in mdp.initial])
+    found = policycliff.occupancy(mdp, policy)
+    alive = np.flatnonzero(~mdp.terminal)
+    missed = sum(abs(Fraction(float(found.states[s])) - exact[s]) for s in alive)
+    assert missed <= Fraction(found.error_bound)
+    missed = sum(abs(Fraction(float(found.pairs[choice[s]])) - exact[s]) for s in alive)
+    assert missed <= Fraction(found.error_bound)
+    assert found.error_bound < 1e-9
+    assert (found.states[mdp.terminal] == 0.0).all()
+
+
+def test_the_public_name_checks_and_prints():
+    mdp = random_mdp(0, gamma=0.5)
+    found = policycliff.occupancy(mdp, uniform_policy(mdp))
+    np.testing.assert_allclose(found.pairs, pair_visits(mdp, uniform_policy(mdp)))
+    assert found.states.sum() == pytest.approx(2.0)
+    assert json.loads(json.dumps(found.to_dict()))["states"] == found.states.tolist()
+    assert "2 discounted visits of 4 of 4 states" in repr(found)
+    moved = policycliff.occupancy(mdp, uniform_policy(mdp), initial=[0.0, 0.0, 0.0, 1.0])
+    assert moved.states[3] > 1.0
+    with pytest.raises(InvalidInputError, match=r"sum 2\.0"):
+        policycliff.occupancy(mdp, 2.0 * uniform_policy(mdp))
+    with pytest.raises(InvalidInputError, match=r"sum 4\.0"):
+        policycliff.occupancy(mdp, uniform_policy(mdp), initial=np.ones(4))
+    with pytest.raises(InvalidInputError, match="initial"):
+        policycliff.occupancy(MDP.from_arrays(np.ones((1, 1, 1)), [[1.0]], 0.5), [1.0])
+
+
+def test_the_bound_of_long_sweeps(monkeypatch):
+    kernel, rewards = garnet(2, states=300, actions=3, branching=4)
+    mdp = MDP.from_arrays(kernel, rewards, 0.99, initial=np.eye(300)[7])
+    direct = policycliff.occupancy(mdp, uniform_policy(mdp))
+    monkeypatch.setattr(occupancy, "DIRECT_LIMIT", 0)
+    sweeps = policycliff.occupancy(mdp, uniform_policy(mdp))
+    assert np.abs(direct.states - sweeps.states).sum() <= direct.error_bound + sweeps.error_bound < 1e-8

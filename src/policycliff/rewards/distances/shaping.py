@@ -4,11 +4,11 @@ Phi is 0 at terminal states, whose rewards are frozen. Shaping moves no advantag
 optimal for r2 wherever this distance is below the stability radius of r1: a sharper test than the sup norm, which it
 never exceeds. It is the norm of the quotient space, hence a pseudometric, blind to shaping and to nothing else.
 
-A linear program, solved by HiGHS, again for what is left of r1 - r2 where the gap is wide. Its dual is max d . y over signed
-measures y on pairs with ||y||_1 <= 1 and y (gamma P - E) = 0: differences of discounted visits. Neither answer is
-taken on trust. Upwards: any Phi bounds the distance from above, once its norm is evaluated. Downwards: the dual answer
-is made feasible by adding flow along one policy, x (I - gamma P_pi) = what is missing, and what rounding leaves over
-moves y by at most its 1-norm times the horizon. The distance lies between the two; the error bound is the gap.
+A linear program, solved by HiGHS, again for what is left of r1 - r2 where the gap is wide. Its dual is max d . y over
+signed measures y on pairs with ||y||_1 <= 1 and y (gamma P - E) = 0: differences of discounted visits. Neither answer
+is taken on trust. Upwards: any Phi bounds the distance from above, once its norm is evaluated. Downwards: the dual
+answer is made feasible by adding flow along one policy, x (I - gamma P_pi) = what is missing, and what rounding leaves
+over moves y by at most its 1-norm times the horizon. The distance lies between the two; the error bound is the gap.
 
 Cost: one sparse linear program with S + 1 variables and 2 rows a pair (seconds at 3000 states without structure).
 """
@@ -46,16 +46,15 @@ def shaping_distance(
     best = _evaluated(mdp, matrix, d, np.zeros(matrix.shape[1]))
     low, status = 0.0, CERTIFIED
     for _ in range(ROUNDS):
-        if best.upper - low <= ENOUGH * best.upper:
+        if best.upper - low <= ENOUGH * best.upper or best.value <= best.rounding:
             break
         # What is left of d is as far from shaping as d, and smaller: the solver's tolerance shrinks with it.
-        size = float(np.abs(best.rest).max())
-        step, measure = _solve(matrix, best.rest / size)
+        step, measure = _solve(matrix, best.rest / best.value)
         if step is None or measure is None:
             status = UNRESOLVED if low == 0.0 else CERTIFIED
             break
         low = max(low, _lower(mdp, matrix, best.rest, measure, alive) - best.rounding)
-        found = _evaluated(mdp, matrix, d, best.potential + size * step)
+        found = _evaluated(mdp, matrix, d, best.potential + best.value * step)
         if found.upper >= best.upper:
             break
         best = found
@@ -80,7 +79,7 @@ class _Shaped:
 
 
 def _evaluated(mdp: MDP, matrix: sp.csr_array, d: Pairs, potential: Float64[np.ndarray, " free"]) -> _Shaped:
-    """d - B potential with its rounding; exact for the potential 0."""
+    """What is left, d - B potential, with its rounding; exact for the potential 0."""
     if not potential.any():
         return _Shaped(potential, d, 0.0, float(np.abs(d).max(initial=0.0)))
     longest = float(np.diff(mdp.indptr).max()) + 5.0
