@@ -31,6 +31,7 @@ from policycliff.statements import (
     result_9,
     result_10,
     result_11,
+    result_12,
     section_3_4,
     theorem_2_7,
 )
@@ -66,6 +67,7 @@ STATEMENTS: tuple[Statement, ...] = (
     result_9.STATEMENT,
     result_10.STATEMENT,
     result_11.STATEMENT,
+    result_12.STATEMENT,
     *errata_maps.ERRATA,
     *errata_mixtures.ERRATA,
     *errata_soft.ERRATA,
