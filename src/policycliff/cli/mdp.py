@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 from policycliff.cli.outputs import Outputs, json_text, write_all
@@ -134,6 +135,11 @@ def _lost(source: MDPSource, out: Path) -> list[str]:
     lost = []
     if ending == ".tra":
         lost.append(f"A .tra holds no discount: read it again with --gamma {source.mdp.gamma!r}.")
+        first = source.mdp.initial
+        if first is not None and np.unique(first[first > 0.0]).size > 1:
+            lost.append("A .tra holds no start distribution but a uniform one over the states labelled `init`.")
+        if (source.rewards < 0.0).any():
+            lost.append("Storm reads no negative rewards from a .trew; a .drn may have them.")
     if ending in {".tra", ".drn"} and len(source.reward_names) > 1:
         lost.append("The format holds no weights of the rewards.")
     return lost

@@ -22,7 +22,7 @@ def as_float_vector(name: str, value: Any) -> np.ndarray:
         if given.dtype.kind in "cSU":
             raise TypeError(f"entries of type {given.dtype}")
         array = given.astype(np.float64, copy=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise fail(
             got=f"`{name}` that does not convert to numbers ({error})",
             expected="an array of floats",

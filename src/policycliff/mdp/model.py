@@ -172,11 +172,12 @@ class MDP:
     def _from_blocks(cls, blocks: Blocks) -> "MDP":
         return cls(**blocks)
 
-    def with_rewards(self, rewards: Any) -> "MDP":
+    def with_rewards(self, rewards: Any, *, name: str = "rewards") -> "MDP":
         """The same world under another reward; kernel, names and structure are shared, not copied.
 
         Args:
             rewards: (pairs,), (S,) or, where every action index is below A, (S, A); finite, and 0 at terminal states.
+            name: what messages call them.
 
         Raises:
             InvalidInputError: wrong shape, a number that is not finite, or a reward at a terminal state.
@@ -187,8 +188,8 @@ class MDP:
             >>> bandit.with_rewards([0.0, 1.0]).rewards
             array([0., 1.])
         """
-        vector = pair_rewards(rewards, self.pair_states, self.actions, self.n_states)
-        check_finite("rewards", vector)
+        vector = pair_rewards(rewards, self.pair_states, self.actions, self.n_states, name=name)
+        check_finite(name, vector)
         stuck = self.terminal[self.pair_states] & (vector != 0.0)
         if stuck.any():
             pair = int(np.argmax(stuck))

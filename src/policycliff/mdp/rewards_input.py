@@ -9,10 +9,15 @@ from policycliff.mdp.messages import as_float_vector, fail
 
 
 def pair_rewards(
-    rewards: Any, states: Int64[np.ndarray, " pairs"], actions: Int64[np.ndarray, " pairs"], n_states: int
+    rewards: Any,
+    states: Int64[np.ndarray, " pairs"],
+    actions: Int64[np.ndarray, " pairs"],
+    n_states: int,
+    *,
+    name: str = "rewards",
 ) -> Float64[np.ndarray, " pairs"]:
     """A new vector over pairs from rewards of shape (pairs,), (S,) or (S, A)."""
-    array = as_float_vector("rewards", rewards)
+    array = as_float_vector(name, rewards)
     if array.shape == states.shape:
         return array.copy()
     if array.shape == (n_states,):
@@ -20,10 +25,10 @@ def pair_rewards(
     if array.ndim == 2 and array.shape[0] == n_states and array.shape[1] > actions.max():
         return array[states, actions]
     raise fail(
-        got=f"`rewards` of shape {array.shape}",
+        got=f"`{name}` of shape {array.shape}",
         expected=f"({states.size},) for pairs, ({n_states},) for states or "
         f"({n_states}, {int(actions.max()) + 1}) for states and actions",
-        remedy="Reshape `rewards`.",
+        remedy=f"Reshape `{name}`.",
     )
 
 

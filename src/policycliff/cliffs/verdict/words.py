@@ -218,7 +218,7 @@ def _about_ties(analysis: MDPAnalysis) -> Iterator[str]:
         f"{', '.join(short_action(analysis.source, pair) for pair in analysis.pairs(first)[:_NEAREST])} decides "
         "(cliff_perturbation shows it). If the tied ways are truly alike, leave it, and compare returns, not actions."
     )
-    if analysis.tie_prices:
+    if any(price.best - price.worst > 1e-9 * max(1.0, abs(price.best)) for price in analysis.tie_prices):
         yield "Weights on the edge tie: move them off it, and let the component that you care about most decide."
 
 

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, no_type_check
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class NotEnumerableError(InvalidInputError):
     """Code draws random numbers in a way whose outcomes cannot be enumerated soundly."""
 
 
+@no_type_check  # a checker may draw random numbers itself, within a step of the environment
 class Draws:
     """Stands in for a `numpy.random.Generator` (and the functions of `random`); follows a script of branches."""
 
@@ -66,6 +67,7 @@ class Draws:
         )
 
 
+@no_type_check
 class Uniform:
     """A uniform number in an interval, known only by what it was compared with."""
 
@@ -109,6 +111,7 @@ class Uniform:
     __eq__ = __ne__ = __hash__ = __str__ = _refuse
 
 
+@no_type_check
 def decimal(number: Any) -> Fraction:
     """The number as it would be written: 0.1 is 1/10; a float32 by its own shortest decimal.
 
@@ -169,7 +172,7 @@ def scripted_random_module(current: Callable[[], Draws]) -> Iterator[None]:
 
 
 @contextmanager
-def untouched(where: str) -> Iterator[None]:
+def untouched() -> Iterator[None]:
     """Raise if code in the block drew from a global generator, whose outcomes nobody saw.
 
     Raises:
@@ -179,7 +182,7 @@ def untouched(where: str) -> Iterator[None]:
     yield
     if _global_states() != before:
         raise NotEnumerableError(
-            f"Got {where}, which draws from a global random generator; expected its own `np_random`. "
+            "Got a step that draws from a global random generator; expected the environment's own `np_random`. "
             "Write the model to a file instead."
         )
 

@@ -3,38 +3,19 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd, lcm
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Int64
 
+from policycliff.mdp.sources.exploration import Exploration, Step
 from policycliff.mdp.sources.known_environments import KnownEnvironment
-from policycliff.mdp.sources.snapshots import Snapshots
 from policycliff.mdp.sources.source import GridLayout, MDPSource, PairTable, make_source
 
 
-class Step(NamedTuple):
-    """One outcome of an action: its probability, where it leads, what it pays."""
-
-    probability: Fraction
-    target: int
-    rewards: tuple[float, ...]
-
-
-class Explored(Protocol):
-    """What an exploration found."""
-
-    snapshots: Snapshots
-    states: list[dict[str, Any]]
-    observations: list[tuple[Any, ...]]
-    terminal: list[bool]
-    steps: list[list[list[Step]]]
-    initial: dict[int, Fraction]
-
-
 def model_source(
-    found: Explored,
+    found: Exploration,
     name: str,
     *,
     known: KnownEnvironment,
@@ -81,7 +62,7 @@ def model_source(
     return make_source(name, table, reward_names=names, gamma=gamma, notes=told, layout=layout)
 
 
-def merged_blocks(found: Explored) -> Int64[np.ndarray, " states"]:
+def merged_blocks(found: Exploration) -> Int64[np.ndarray, " states"]:
     """(states,) the coarsest partition that agrees in observations, expected rewards and probabilities of blocks.
 
     Blocks are numbered by their first state.
@@ -137,11 +118,11 @@ def _numbered(keys: Sequence[Any]) -> tuple[Int64[np.ndarray, " states"], int]:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64), len(numbers)
 
 
-def _reward_size(found: Explored) -> int:
+def _reward_size(found: Exploration) -> int:
     return next(len(steps[0][0].rewards) for steps in found.steps if steps)
 
 
-def _names(found: Explored, first: Int64[np.ndarray, " blocks"]) -> list[str]:
+def _names(found: Exploration, first: Int64[np.ndarray, " blocks"]) -> list[str]:
     """Observations as lists; where several states show the same, with what tells them apart."""
     alike: dict[str, list[int]] = {}
     for state in first.tolist():
@@ -158,7 +139,7 @@ def _names(found: Explored, first: Int64[np.ndarray, " blocks"]) -> list[str]:
     return [names[state] for state in first.tolist()]
 
 
-def _told_apart(found: Explored, state: int, states: Sequence[int]) -> str:
+def _told_apart(found: Exploration, state: int, states: Sequence[int]) -> str:
     """What tells a state from others that show the same: that it ends the episode, or its hidden attributes."""
     if found.terminal[state]:
         return "end"

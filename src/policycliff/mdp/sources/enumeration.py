@@ -2,7 +2,9 @@
 
 An inner state is all that the environment's attributes hold (`snapshots`); random numbers branch with exact
 probabilities (`draws`). Breadth first from every outcome of `reset`, until nothing new appears. A state is terminal
-when the step into it says `terminated`. Then inner states that show the same and behave the same for ever after (such as two
+when the step into it says `terminated`.
+
+Then inner states that show the same and behave the same for ever after (such as two
 that differ in the action taken last, kept for drawing) are merged: the coarsest partition finer than what is observed
 whose blocks agree in expected rewards and in probabilities of next blocks, as fractions.
 
@@ -18,7 +20,7 @@ Cost: states x actions x outcomes steps of the environment, about 20 microsecond
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -27,7 +29,8 @@ import numpy as np
 
 from policycliff.mdp.messages import fail
 from policycliff.mdp.sources.draws import Draws, decimal, outcomes, scripted_random_module, untouched
-from policycliff.mdp.sources.enumerated_model import Step, model_source
+from policycliff.mdp.sources.enumerated_model import model_source
+from policycliff.mdp.sources.exploration import Exploration, Step
 from policycliff.mdp.sources.known_environments import KNOWN, NOTHING_KNOWN, KnownEnvironment
 from policycliff.mdp.sources.snapshots import FreshStart, Frozen, MovingAttributeError, Snapshots
 from policycliff.mdp.sources.source import MDPSource
@@ -35,19 +38,6 @@ from policycliff.mdp.sources.source import MDPSource
 _MAX_STATES, _MAX_CONTINUOUS = 1_000_000, 20_000
 _OFTEN, _SELDOM = 200, 500
 _REHEARSAL_EPISODES, _REHEARSAL_STEPS = 10, 200
-
-
-@dataclass(slots=True)
-class Exploration:
-    """All inner states found so far, and the transitions between them."""
-
-    snapshots: Snapshots
-    numbers: dict[Frozen, int] = field(default_factory=dict)
-    states: list[dict[str, Any]] = field(default_factory=list)
-    observations: list[tuple[Any, ...]] = field(default_factory=list)
-    terminal: list[bool] = field(default_factory=list)
-    steps: list[list[list[Step]]] = field(default_factory=list)
-    initial: dict[int, Fraction] = field(default_factory=dict)
 
 
 def enumerated_source(
@@ -70,15 +60,12 @@ def enumerated_source(
     known = KNOWN.get(type(env).__name__, NOTHING_KNOWN)
     fresh = FreshStart(env)
     moving: frozenset[str] = frozenset()
-    with untouched(name):
-        while True:
-            try:
-                found = _explore(
-                    env, name, known, moving, n_actions=n_actions, limit=limit, fresh=fresh, progress=progress
-                )
-                break
-            except MovingAttributeError as error:
-                moving |= error.names
+    while True:
+        try:
+            found = _explore(env, name, known, moving, n_actions=n_actions, limit=limit, fresh=fresh, progress=progress)
+            break
+        except MovingAttributeError as error:
+            moving |= error.names
     _rehearse(env, name, known, found, n_actions=n_actions, fresh=fresh)
     return model_source(found, name, known=known, n_actions=n_actions, gamma=gamma, notes=notes)
 
@@ -109,8 +96,8 @@ def _explore(
             found.steps[state] = [scene.expand(state, action) for action in range(n_actions)]
             expanded += 1
             if expanded < _OFTEN or expanded % _SELDOM == 0:
-                _check_repeatable(scene, state, found.steps[state], name)
                 found.snapshots.check_content()
+                _check_repeatable(scene, state, found.steps[state], name)
                 progress(f"{len(found.states)} states found", expanded / len(found.states))
             if len(found.states) > limit:
                 raise fail(
@@ -136,7 +123,8 @@ class _Scene:
         """The first state under these draws."""
         self.fresh.restore()
         self.env._np_random = draws  # noqa: SLF001
-        observation, _ = self.env.reset()
+        with untouched():
+            observation, _ = self.env.reset()
         return self._number(observation, terminated=False)
 
     def expand(self, state: int, action: int) -> list[Step]:
@@ -146,7 +134,8 @@ class _Scene:
     def _step(self, draws: Draws, state: int, action: int) -> tuple[int, tuple[float, ...]]:
         self.found.snapshots.restore(self.found.states[state])
         self.env._np_random = draws  # noqa: SLF001
-        observation, reward, terminated, _, _ = self.env.step(action)
+        with untouched():
+            observation, reward, terminated, _, _ = self.env.step(action)
         return self._number(observation, terminated=bool(terminated)), exact_rewards(reward)
 
     def _number(self, observation: Any, *, terminated: bool) -> int:

@@ -39,7 +39,7 @@ def read_source(
     """An MDP with all its reward components, from a file or an environment's id.
 
     Args:
-        source: a path that ends in .npz, .json, .drn, .tra or .parquet (`:NAME` behind it where a table has several); or
+        source: a path that ends in .npz, .json, .drn, .tra or .parquet (`:NAME` behind it for one of several); or
             the id of an environment of Gymnasium (toy text) or MO-Gymnasium (finite ones), optionally with
             `gymnasium:` or `mo-gymnasium:` before it.
         gamma: discount in [0, 1]; None for the file's own, or 0.99 where it has none (`notes` say so).

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float64, Int64
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, fail
 from policycliff.mdp.model import MDP
+from policycliff.mdp.stored_bits import keep_bits
 
 DEFAULT_GAMMA = 0.99
 
@@ -110,9 +111,11 @@ def make_source(
     if gamma is None:
         told.append(f"The source has no discount; {DEFAULT_GAMMA} is used.")
     zero = np.zeros(table.states.size)
+    kernel = table.kernel.copy()
+    kernel.sum_duplicates()
     mdp = MDP.from_pairs(
         table.states,
-        table.kernel,
+        kernel,
         zero,
         DEFAULT_GAMMA if gamma is None else gamma,
         actions=table.actions,
@@ -121,10 +124,11 @@ def make_source(
         state_names=table.state_names,
         action_names=table.action_names,
     )
+    mdp = keep_bits(mdp, kernel.data, table.initial)
     components = np.zeros((table.rewards.shape[1], mdp.n_pairs))
     components[:, ~mdp.terminal[mdp.pair_states]] = table.rewards.T
     return with_components(
-        MDPSource(name, mdp, components, tuple(reward_names), np.zeros(0), tuple(told), layout),
+        MDPSource(name, mdp, components, tuple(reward_names), equal_weights(len(components)), tuple(told), layout),
         components,
         reward_names=reward_names,
         weights=weights,

@@ -48,6 +48,8 @@ def read_tra(path: Path, *, gamma: float | None) -> MDPSource:
         )
     states = np.zeros((n_states, len(rewards)))
     for k, files in enumerate(rewards.values()):
+        for choice in choices:
+            choice.rewards.append(0.0)
         for file in files:
             _add_rewards(file, choices, states[:, k])
     model = ExplicitModel(
@@ -198,7 +200,7 @@ def _add_rewards(path: Path, choices: list[Choice], states: Float64[np.ndarray, 
             )
         paid[index][target] = line.number_of(words[-1], "the reward")
     for index, choice in enumerate(choices):
-        choice.rewards.append(_expected(choice, paid.get(index, {})))
+        choice.rewards[-1] += _expected(choice, paid.get(index, {}))
 
 
 def _expected(choice: Choice, paid: dict[int, float]) -> float:

@@ -1,4 +1,4 @@
-"""The analysis of an MDP as one self-contained page, a pure function of the JSON: verdict, plots, then tables."""
+"""The analysis of an MDP as one self-contained page, a pure function of the JSON result."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.report.plots.layout import BLUE, GREEN, GREY, ORANGE, RED, Plot, axis, plot, rows_height
+from policycliff.report.plots.layout import BLUE, GREEN, GREY, ORANGE, RED, Plot, axis, log_axis, plot, rows_height
 from policycliff.report.text import plot_label, tick_label
 
 _COLOURS = {"unique": BLUE, "tied": RED, "unresolved": ORANGE}
@@ -45,7 +45,7 @@ def gaps_plot(states: Sequence[State]) -> Plot | None:
     return plot(
         traces,
         height=380,
-        xaxis=axis("gap: best action minus the next", type="log", exponentformat="power", nticks=8),
+        xaxis=log_axis("gap: best action minus the next", floor, max(*(state["gap"] for state in alive), 2.0 * floor)),
         yaxis=axis("discounted visits" if visited else "", rangemode="tozero", showticklabels=visited),
     )
 
@@ -103,17 +103,19 @@ def map_plot(states: Sequence[State], cells: Sequence[Sequence[int]], members: S
     columns = 1 + max(cell[1] for cell in cells)
     grid: list[list[float | None]] = [[None] * columns for _ in range(rows)]
     hover = [[""] * columns for _ in range(rows)]
-    notes, shapes = [], []
-    for state in members:
+    signs: list[tuple[int, int, str]] = []
+    shapes = []
+    floor = min((math.log10(states[s]["gap"]) for s in members if states[s]["gap"]), default=0.0) - 0.2
+    # A final state may share its cell with one that goes on: that one is shown.
+    for state in sorted(members, key=lambda member: not states[member]["terminal"]):
         row, column = cells[state]
         item = states[state]
-        grid[row][column] = _shade(item, what)
+        grid[row][column] = _shade(item, what, floor)
         arrows = "".join(_ARROWS.get(name, name[:1]) for name in item["optimal_actions"])
         sign = "•" if item["terminal"] else arrows
         if item["status"] == "tied":
             shapes.append(_frame(row, column))
-        if rows * columns <= 400:
-            notes.append(_note(row, column, sign))
+        signs = [*(kept for kept in signs if kept[:2] != (row, column)), (row, column, sign)]
         gap = (
             "tied" if item["status"] == "tied" else f"gap {item['gap']:.3g}" if item["gap"] is not None else "no choice"
         )
@@ -135,21 +137,22 @@ def map_plot(states: Sequence[State], cells: Sequence[Sequence[int]], members: S
     side = max(18, min(64, 560 // columns))
     quiet = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": ""}
     return plot(
-        [trace],
+        [trace, *([_signs(signs)] if rows * columns <= 400 else [])],
         height=max(150, rows * side + 30),
         xaxis=quiet | {"range": [-0.5, columns - 0.5]},
         yaxis=quiet | {"range": [rows - 0.5, -0.5]},
-        annotations=notes,
         shapes=shapes,
     )
 
 
-def _shade(item: State, what: str) -> float | None:
-    """The number behind a cell's colour; gaps as powers of ten."""
+def _shade(item: State, what: str, floor: float) -> float | None:
+    """The number behind a cell's colour; gaps as powers of ten, ties below all of them."""
     if item["terminal"]:
         return None
     if what == "value":
         return float(item["value"])
+    if item["status"] == "tied":
+        return floor
     return None if not item["gap"] else math.log10(item["gap"])
 
 
@@ -158,9 +161,21 @@ def _frame(row: int, column: int) -> dict[str, Any]:
     return {"type": "rect", **box, "line": {"color": RED, "width": 3}}
 
 
-def _note(row: int, column: int, sign: str) -> dict[str, Any]:
-    font = {"size": 15 if len(sign) < 3 else 11, "color": "#1d2733" if sign != "•" else GREEN}
-    return {"x": column, "y": row, "text": plot_label(sign), "showarrow": False, "font": font}
+def _signs(signs: Sequence[tuple[int, int, str]]) -> dict[str, Any]:
+    """Arrows as text: dark, for the cells are light in either scheme; dots of final states in green."""
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [column for _, column, _ in signs],
+        "y": [row for row, _, _ in signs],
+        "text": [plot_label(sign) for _, _, sign in signs],
+        "textfont": {
+            "color": [GREEN if sign == "•" else "#1d2733" for _, _, sign in signs],
+            "size": [15 if len(sign) < 3 else 11 for _, _, sign in signs],
+        },
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def _names(names: Sequence[str]) -> dict[str, Any]:
