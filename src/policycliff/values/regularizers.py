@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail, first_true
+from policycliff.mdp.messages import as_float_vector, as_number, check_finite, check_shape, fail, first_true
 from policycliff.mdp.model import MDP
 
 
 def _check_temperature(temperature: float) -> None:
-    if not 0.0 < temperature < np.inf:
+    if not 0.0 < as_number("temperature", temperature) < np.inf:
         raise fail(
             got=f"temperature = {temperature!r}",
             expected="a positive finite number",

@@ -126,7 +126,7 @@ def incomplete_reward_certificate(
         >>> found.status, found.actions, found.one_step_gain, found.loss
         ('proven', array([1]), 0.5, 2.0)
     """
-    missing = mdp.with_rewards(missing_rewards).rewards
+    missing = mdp.with_rewards(missing_rewards, name="missing_rewards").rewards
     start = start_distribution(mdp)
     given = None if policy is None else frozen(check_policy("policy", policy, mdp))
     if exact and given is not None:

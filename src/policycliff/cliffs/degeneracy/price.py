@@ -126,7 +126,7 @@ def degeneracy_price(mdp: MDP, true_rewards: Any, *, exact: bool = False) -> Deg
         >>> price.worst, price.best, price.tie_breaker_price, price.misspecification
         (0.25, 0.75, 0.5, 1.25)
     """
-    true_mdp = mdp.with_rewards(true_rewards)
+    true_mdp = mdp.with_rewards(true_rewards, name="true_rewards")
     start = start_distribution(mdp)
     actions = settled_actions(mdp, exact=exact)
     reached = reached_within(mdp, actions.members)

@@ -90,6 +90,6 @@ def use_exact(mdp: MDP, *, exact: bool | str) -> bool:
 
 def _number(name: str, value: Any) -> float:
     array = as_float_vector(name, value)
-    if array.ndim != 0 or not np.isfinite(array):
+    if array.ndim != 0 or not np.isfinite(array) or isinstance(value, bool):
         raise fail(got=f"{name} = {value!r}", expected="one finite number", remedy=f"Pass `{name}` as a float.")
     return float(array)

@@ -34,11 +34,12 @@ from policycliff.cliffs.soft.result import COLUMNS, SoftPolicyBounds
 from policycliff.cliffs.soft.search import soft_map_of, temperature_of, worst_case
 from policycliff.cliffs.soft.sequences import sequence_bounds
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import as_integer, fail
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import state_visits
 from policycliff.values.solution import Solution
 
+MOST_STARTS = 100_000
 MOST_STATES = 32
 """States whose derivative is computed by default where the MDP is too large for all of them."""
 
@@ -83,6 +84,7 @@ def soft_policy_bounds(
         [0.1, 0.099668, 0.099668, 0.098688]
     """
     radius, climbs, wanted = check_epsilon(epsilon), check_starts(starts), check_states(states, mdp)
+    check_seed(seed)
     problem = make_problem(mdp, reference_policy=reference_policy, mask=mask, half_widths=half_widths)
     solution = problem.solve(temperature)
     chosen = default_states(problem, solution) if wanted is None else wanted
@@ -204,19 +206,30 @@ def check_states(states: Any, mdp: MDP) -> Int64[np.ndarray, " chosen"] | None:
     """The states to look at, as indices; None for the default."""
     if states is None:
         return None
-    wanted = np.atleast_1d(np.asarray(states))
+    try:
+        wanted = np.atleast_1d(np.asarray(states))
+    except ValueError:
+        wanted = np.array([], dtype=np.float64)
     whole = wanted.ndim == 1 and wanted.size > 0 and np.issubdtype(wanted.dtype, np.integer)
     if not whole or wanted.min() < 0 or wanted.max() >= mdp.n_states:
         raise fail(
-            got=f"`states` {wanted.tolist()}",
+            got=f"`states` {states!r}",
             expected=f"state indices from 0 to {mdp.n_states - 1}",
             remedy="Pass a list of whole numbers.",
         )
     return np.asarray(wanted, dtype=np.int64)
 
 
+def check_seed(seed: int) -> None:
+    """The seed of the search."""
+    if as_integer("seed", seed) < 0:
+        raise fail(got=f"seed = {seed!r}", expected="a whole number of at least 0", remedy="Try 0.")
+
+
 def check_starts(starts: int, *, least: int = 0) -> int:
     """How many climbs."""
-    if not starts >= least:
-        raise fail(got=f"starts = {starts!r}", expected=f"a whole number of at least {least}", remedy="Try 8.")
-    return int(starts)
+    count = as_integer("starts", starts)
+    if not least <= count <= MOST_STARTS:
+        expected = f"a whole number from {least} to {MOST_STARTS}"
+        raise fail(got=f"starts = {starts!r}", expected=expected, remedy="Try 8.")
+    return count

@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.cliffs.soft.bounds import bounds_of, check_starts, default_states
+from policycliff.cliffs.soft.bounds import bounds_of, check_seed, check_starts, default_states
 from policycliff.cliffs.soft.frontier import FrontierPoint, frontier_point, make_price
 from policycliff.cliffs.soft.problem import SoftProblem, check_epsilon, make_problem
 from policycliff.cliffs.soft.result import SoftPolicyBounds
-from policycliff.mdp.messages import as_float_vector, fail
+from policycliff.mdp.messages import as_float_vector, as_number, fail
 from policycliff.mdp.model import MDP
 
 RATIO = 2.0**-0.5
@@ -127,6 +127,7 @@ def calibrate_temperature(
         (0.9992, 0.9992)
     """
     radius, goal, climbs = check_epsilon(epsilon), _check_shift(total_variation), check_starts(starts, least=1)
+    check_seed(seed)
     grid = None if temperatures is None else _check_temperatures(temperatures)
     problem = make_problem(mdp, reference_policy=reference_policy, mask=mask, half_widths=half_widths)
     universal, horizon, mixing = proven_temperatures(problem, radius, goal)
@@ -208,7 +209,7 @@ def _grid(given: list[float] | None, centre: float) -> list[float]:
 
 def _check_shift(total_variation: float) -> float:
     """A total variation strictly between 0 and 1."""
-    value = float(total_variation)
+    value = as_number("total_variation", total_variation)
     if not 0.0 < value < 1.0:
         raise fail(
             got=f"total_variation = {total_variation!r}",

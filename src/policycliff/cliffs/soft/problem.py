@@ -20,7 +20,7 @@ from jaxtyping import Float64
 
 from policycliff.cliffs.soft.kernels import largest_variation, state_variations
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import as_number, fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import Restriction, restrict
 from policycliff.rewards.half_widths import ball_half_widths
@@ -113,7 +113,7 @@ def make_problem(mdp: MDP, *, reference_policy: Any, mask: Any, half_widths: Any
 
 def check_epsilon(epsilon: float) -> float:
     """The reward error as a finite float of at least 0."""
-    value = float(epsilon)
+    value = as_number("epsilon", epsilon)
     if not 0.0 <= value < np.inf:
         raise fail(
             got=f"epsilon = {epsilon!r}",
