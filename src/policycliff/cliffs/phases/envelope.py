@@ -87,8 +87,8 @@ def cut(envelope: Envelope, vector: Vector) -> Envelope:
         rows.append(np.append(envelope.tight[below] & envelope.tight[above], True))
     fresh = max(envelope.names) + 1
     names = (*(envelope.names[index] for index in kept), *range(fresh, fresh + len(points) - len(kept)))
-    added = _floats(points[len(kept) :], heights[len(kept) :])
-    floats = np.vstack([envelope.floats[kept], added.reshape(-1, envelope.n_corners + 1)])
+    fresh_floats = [_floats(points[len(kept) :], heights[len(kept) :])] if len(points) > len(kept) else []
+    floats = np.vstack([envelope.floats[kept], *fresh_floats])
     return Envelope(tuple(points), tuple(heights), np.array(rows), floats, names)
 
 
