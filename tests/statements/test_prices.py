@@ -61,11 +61,11 @@ def test_a_wrong_certificate_fails(monkeypatch):
 
 def test_a_change_that_is_too_small_or_too_dear_fails(monkeypatch):
     def scaled(factor):
-        return lambda c: replace(c, change=factor * c.change, cost=factor * c.cost)
+        return lambda c: replace(c, change=factor * c.change, size=factor * c.size)
 
     for factor in (0.9, 2.5):
         with monkeypatch.context() as patch:
-            assert FAILS in spoil(patch, "Result 7", "least_change", scaled(factor))
+            assert FAILS in spoil(patch, "Result 7", "design_tie_breaker", scaled(factor))
 
 
 def test_errors_beyond_the_bound_and_false_ties_fail(monkeypatch):

@@ -6,7 +6,7 @@ multipliers of the demands; `certificates` proves what they are worth, whatever 
 absolute, so the program is about the change of V, in units of the largest demand that is not met.
 
 Cost: simplex up to a few hundred states, interior points beyond. Both factorise; on kernels without structure the
-factors fill in, and some thousand states are the limit (`descent` has none).
+factors fill in, and some thousand states are the limit (`descent` and `saddle` have none).
 """
 
 from dataclasses import dataclass

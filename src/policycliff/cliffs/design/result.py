@@ -30,7 +30,8 @@ class TieBreakerDesign:
         changed: (some,) pairs whose reward changed.
         active_rivals: (some,) pairs that hold the change up: their margin is used to the full, heaviest first; where
             impossible, the pairs whose demands collide.
-        largest_margin: where impossible: what allowed changes can attain (negative: the target cannot become optimal).
+        largest_margin: where impossible: what allowed changes can attain, up to rounding (negative: the target cannot
+            become optimal).
         scope: "target" (least for this target), or from a true reward "every best policy" (least over all policies that
             attain the best true return) or "one best policy".
         reason: one sentence.

@@ -1,26 +1,29 @@
 """From a task to a change with its proofs: solve, mend what the solver's tolerance left open, certify, or say why not.
 
-Mending: what is missing from the margin is taken off the rivals that may change, which moves no value of the target.
-Where rivals are frozen or features move, the program is solved again for a margin that is larger by what was missing.
+Mending: where next to nothing is missing, a change larger by 1e-12 or 1e-10 of itself may do. Else what is missing from
+the margin is taken off the rivals that may change, which moves no value of the target. Where rivals are frozen or
+features move, the program is solved again for a margin that is larger by what was missing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.design.certificates import attained_margin, lower_bound
+from policycliff.cliffs.design.certificates import attained_margin, continuation, lower_bound
 from policycliff.cliffs.design.descent import descend
 from policycliff.cliffs.design.programs import FOUND, Guess, least_violation, sparse_program
+from policycliff.cliffs.design.saddle import find_saddle
 from policycliff.cliffs.design.task import DesignTask
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import UNIT_ROUNDOFF
 
-# Beyond this many states a factorisation may fill in; where every reward may change, descent takes over.
+# Beyond this many states a factorisation may fill in; where every reward may change, other ways take over.
 PROGRAM_LIMIT = 1500
 REPAIRS = 5
 RETRIES = 3
 NOISE = 1e-9
+GROWTHS = (0.0, 1e-12, 1e-10)
 SOLVED_WITHIN = 1e-6
 
 # "Impossible" is claimed where no change below this many times the largest reward does it.
@@ -57,7 +60,7 @@ def find_change(task: DesignTask) -> Found:
     nothing = np.zeros(task.mdp.n_pairs)
     without = np.zeros(len(task.features)) if task.features is not None else None
     present, _ = attained_margin(task, nothing)
-    if present >= task.margin:
+    if present >= task.margin and not task.is_mixed:
         return Found("solved", nothing, without, 0.0, 0.0, present, np.zeros(0, np.int64))
     guesses = _guesses(task)
     if guesses[-1].status != FOUND:
@@ -77,9 +80,10 @@ def find_change(task: DesignTask) -> Found:
 
 
 def _guesses(task: DesignTask) -> list[Guess]:
-    if task.all_free and (task.norm == "2" or task.mdp.n_states > PROGRAM_LIMIT):
-        return descend(task, evaluate(task.mdp, task.policy).values)
-    return [sparse_program(task)]
+    if not task.all_free or (task.norm != "2" and task.mdp.n_states <= PROGRAM_LIMIT):
+        return [sparse_program(task)]
+    start = evaluate(task.mdp, continuation(task, np.zeros(task.mdp.n_pairs))).values
+    return [descend(task, start)] if task.norm == "2" else find_saddle(task, start)
 
 
 def _status(task: DesignTask, attempt: _Attempt, size: float, lower: float) -> str:
@@ -106,11 +110,30 @@ def _mended(task: DesignTask, guess: Guess) -> _Attempt:
 
 
 def _attempt(task: DesignTask, guess: Guess) -> _Attempt:
+    """The guess without noise, a little larger if that is enough, else with rivals lowered that may be."""
     if task.features is not None and guess.coefficients is not None:
         coefficients = _without_noise(guess.coefficients)
-        change = coefficients @ task.features
-        return _Attempt(change, coefficients, attained_margin(task, change)[0])
+        grown = [(1.0 + growth) * coefficients for growth in GROWTHS]
+        return _first_that_does(task, [_Attempt(c @ task.features, c, -np.inf) for c in grown])
     change = _without_noise(guess.change)
+    best = _first_that_does(task, [_Attempt((1.0 + growth) * change, None, -np.inf) for growth in GROWTHS])
+    return best if best.attained >= task.margin else _lowered(task, change)
+
+
+def _first_that_does(task: DesignTask, attempts: list[_Attempt]) -> _Attempt:
+    """The first that attains the margin, else the one that attains most; larger ones only where little is missing."""
+    best = attempts[0]
+    for attempt in attempts:
+        attained, _ = attained_margin(task, attempt.change)
+        if attained > best.attained:
+            best = replace(attempt, attained=attained)
+        if attained >= task.margin or task.margin - attained > GROWTHS[-1] * 1e2 * task.scale:
+            break
+    return best
+
+
+def _lowered(task: DesignTask, change: Vector) -> _Attempt:
+    """What is missing from the margin taken off the rivals that may change."""
     for power in range(REPAIRS):
         attained, gaps = attained_margin(task, change)
         missing = np.where(task.free & np.isfinite(gaps), np.maximum(task.margin - gaps, 0.0), 0.0)
@@ -131,7 +154,7 @@ def _explain(task: DesignTask) -> Found:
     guess = least_violation(task)
     lower = lower_bound(task, guess.multipliers, guess.weights)
     impossible = guess.status == FOUND and lower > OUT_OF_REACH * task.scale
-    largest = attained_margin(task, guess.change)[0] if impossible else None
+    largest = _rounded(attained_margin(task, guess.change)[0], task.scale) if impossible else None
     return Found(
         status="impossible" if impossible else "unresolved",
         change=nothing,
@@ -142,6 +165,11 @@ def _explain(task: DesignTask) -> Found:
         active=_heaviest(task, guess.multipliers),
         largest_margin=largest,
     )
+
+
+def _rounded(number: float, scale: float) -> float:
+    """Without what rounding adds to it."""
+    return round(number / scale, 12) * scale + 0.0
 
 
 def _heaviest(task: DesignTask, multipliers: Vector) -> Int64[np.ndarray, " active"]:

@@ -78,6 +78,11 @@ class DesignTask:
         return np.where(self.rivals, self.margin, 0.0)
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether the target is stochastic: its pairs have to tie."""
+        return bool((self.taken & (self.policy < 1.0)).any())
+
+    @property
     def all_free(self) -> bool:
         """Whether the reward of every pair may change by itself."""
         return self.features is None and bool(self.free[self.alive].all())
