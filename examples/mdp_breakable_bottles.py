@@ -2,7 +2,8 @@
 
 No state is tied here, so the policy is stable; the question is by how much. At equal weights each weight may move by
 0.0599, at the weights 0.3, 0.4, 0.3 only by 0.0179: the distance, not the tie, is what one needs to know. There the
-delivery reward may be wrong by the least, 0.00596; with the weights 0.1, 0.1, 0.8 it is the impact, 0.00466. Run: python examples/mdp_breakable_bottles.py
+delivery reward may be wrong by the least, 0.00596; with the weights 0.1, 0.1, 0.8 it is the impact, 0.00466.
+Run: python examples/mdp_breakable_bottles.py
 """
 
 import numpy as np

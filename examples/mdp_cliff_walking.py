@@ -1,9 +1,10 @@
 """CliffWalking: the safe distance to the cliff depends on the wind, and so does the distance to the policy's own cliff.
 
 On dry ground the way along the edge is the only optimal one: 22 states are tied, none of them on it, and at a discount
-of 0.99 some error just above 0.078 changes what happens from the start. On slippery ground no state is tied at all, but
-at a discount of 0.9 an error just above 0.00029 changes the policy somewhere; a longer horizon makes it 80 (0.99) and
-140 times (0.999) steadier. Run: python examples/mdp_cliff_walking.py
+of 0.99 some error just above 0.078 changes what happens from the start. On slippery ground no state is tied at all,
+but at a discount of 0.9 an error just above 0.00029 changes the policy somewhere; a longer horizon makes it 80 (0.99)
+and 140 times (0.999) steadier.
+Run: python examples/mdp_cliff_walking.py
 """
 
 import plotly.graph_objects as go

@@ -1,8 +1,9 @@
 """Deep sea treasure: how much the weight of time may change before the submarine goes for another treasure.
 
-Along the weights the discounted treasure falls from 19.78 (time counts nothing) to 0.70 (time counts most) in jumps. At
-the weight 0.30 of time weights only 0.004 away make another action draw level, at 0.05 it takes 0.246. 13 to 42 of the 62
-states that go on are tied besides: right then down is as good as down then right, at all weights. Run: python examples/mdp_deep_sea_treasure.py
+Along the weights the discounted treasure falls from 19.78 (time counts nothing) to 0.70 (time counts most) in jumps.
+At the weight 0.30 of time weights only 0.004 away make another action draw level, at 0.05 it takes 0.246. 13 to 42 of
+the 62 states that go on are tied besides: right then down is as good as down then right, at all weights.
+Run: python examples/mdp_deep_sea_treasure.py
 """
 
 import numpy as np

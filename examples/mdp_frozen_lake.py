@@ -1,8 +1,9 @@
 """FrozenLake: how slippery the ice is decides where the optimum is tied, and how near the cliff is.
 
 On the usual lake (1/3 of the moves succeed) exactly one state on the way is tied: from (1, 2) left and right are
-equally good. At 60 % the tie is gone, but the radius is only 0.00042 and at 90 % only 0.0001: a reward error just above
-that changes the policy. On dry ice two states are tied: several ways of equal length lead to the goal. Run: python examples/mdp_frozen_lake.py
+equally good. At 60 % the tie is gone, but the radius is only 0.00042 and at 90 % only 0.0001: a reward error just
+above that changes the policy. On dry ice two states are tied: several ways of equal length lead to the goal.
+Run: python examples/mdp_frozen_lake.py
 """
 
 import plotly.graph_objects as go

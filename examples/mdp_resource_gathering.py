@@ -1,8 +1,9 @@
 """Resource gathering: a reward that leaves out death cannot tell a safe way from a deadly one.
 
 With weight 0 on death, dying still costs the gold, so some danger is avoided anyway; but policies that are all optimal
-have 0.0919 to 0.1400 (discounted) deaths, and chance decides which one is trained. A weight of 0.01 on death decides for
-0.0919; a weight of 0.6 avoids the enemies altogether. The ties that are left then are harmless: they decide 0 deaths.
+have 0.0919 to 0.1400 (discounted) deaths, and chance decides which one is trained. A weight of 0.01 on death decides
+for 0.0919; a weight of 0.6 avoids the enemies altogether. The ties that are left then are harmless: they decide 0
+deaths.
 Run: python examples/mdp_resource_gathering.py
 """
 

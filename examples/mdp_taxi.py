@@ -2,7 +2,8 @@
 
 160 of the 400 states that go on are tied, 144 of them on the way of an optimal policy: south then east is as good as
 east then south. All these policies earn the same, so it is harmless; but two runs that differ in most of their actions
-are no evidence that anything went wrong. Compare returns, not actions. Run: python examples/mdp_taxi.py
+are no evidence that anything went wrong. Compare returns, not actions.
+Run: python examples/mdp_taxi.py
 """
 
 import math

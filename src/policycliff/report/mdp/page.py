@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.report.elements import Html, join, paragraph, table, tag
-from policycliff.report.format import count, number
+from policycliff.report.format import count, number, quantity
 from policycliff.report.mdp.plots import components_plot, gaps_plot, map_plot, prices_plot
 from policycliff.report.mdp.terminal import summary
 from policycliff.report.page import assemble_page
@@ -71,7 +71,7 @@ def _map(result: Result) -> Section | None:
             pair.append(plot_box(key, title + suffix, plots[key], label=f"Map of {what}s{suffix} with optimal actions"))
         boxes.append(beside(*pair))
     more = len(grid["layer_names"]) - _LAYERS
-    rest = paragraph(f"{count(more)} more layers are in the JSON.") if more > 0 else None
+    rest = paragraph(f"{quantity('layer', more)} more in the JSON.") if more > 0 else None
     meaning = (
         "Arrows are the optimal actions, red frames tied states, dots ends of the episode. A pale gap means "
         "that a small "
