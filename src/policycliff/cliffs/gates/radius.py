@@ -14,8 +14,9 @@ sum grows with e) and is the lower end. It is never below (radius with fixed wei
 The upper end is measured: climb d . R_eff in the ball, then shorten the move until the advantage is about 0. It is
 verified by evaluating pi at that tuple with its error bound: just there, pi is proven not to be optimal.
 
-A gate whose gain has equal row sums does not see a move that all components share, so that the radius with fixed
-weights is an upper end too; for a gate that reads no rewards it is the radius.
+A gate with a linear statistic and a gain of equal row sums does not see a move that all components share, so that the
+radius with fixed weights is an upper end too; for a gate that reads no rewards it is the radius. The largest rewards of
+two components can move apart under a shared move.
 
 Cost: one solve, one row of the resolvent and some tens of evaluations of the gate for each pair that may be the least.
 """
@@ -293,9 +294,10 @@ def _floors(gated: GatedReward, fixed: Search, turn: float) -> Pairs:
 
 
 def _neutral(gated: GatedReward) -> bool:
-    """Whether the gate does not see a move that all components share: equal row sums of the gain."""
-    gain = gated.gate.gain
-    return gain.ndim == 0 or bool(np.ptp(gain.sum(axis=1)) == 0.0)
+    """Whether the gate does not see a move that all components share: a linear statistic, equal row sums of the gain."""
+    gain, statistic = gated.gate.gain, gated.gate.statistic
+    linear = not isinstance(statistic, str) or statistic == "mean" or not gated.gate.reads_rewards
+    return linear and (gain.ndim == 0 or bool(np.ptp(gain.sum(axis=1)) == 0.0))
 
 
 def _largest_below(function: Any, level: float, high: float) -> float:
