@@ -17,7 +17,7 @@ from distance_oracles import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policycliff import MDP, greedy_policy, reward_distance, solve
+from policycliff import MDP, greedy_policy, optimal_actions, reward_distance, solve, stability_radius
 from policycliff.errors import InvalidInputError
 
 SEEDS = st.integers(0, 10**6)
@@ -153,6 +153,44 @@ def test_with_terminal_states_distance_0_does_not_keep_the_policy():
         assert found.value <= 1e-12
     policies = [greedy_policy(solve(mdp)).tolist() for mdp in built]
     assert policies[0] != policies[1]
+
+
+def test_dard_over_the_dynamics_can_be_0_between_opposite_policies():
+    # From states 0 and 1 the way leads to 0; in 2 one moves to 1 or stays. Pay 1 in state 0: its shaping by the mean
+    # reward m leaves 0 at 0, gamma at 1 -> 0 and 0 at 2, and DARD takes off gamma times the mean reward one step later,
+    # which is the same number everywhere.
+    kernel = np.zeros((3, 2, 3))
+    kernel[:2, :, 0] = kernel[2, 0, 1] = kernel[2, 1, 2] = 1.0
+    mdp = MDP.from_arrays(kernel, np.zeros((3, 2)), 0.9)
+    paid, staying = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    for first, second in ((staying + 5.0 * paid, staying - 5.0 * paid), (staying, staying + 5.0 * paid)):
+        assert reward_distance(mdp, first, second, kind="dard").value <= 1e-12
+        chosen = [greedy_policy(solve(mdp.with_rewards(r)))[4:].tolist() for r in (first, second)]
+        assert chosen[0] != chosen[1]
+        for kind in ("epic", "starc"):
+            assert reward_distance(mdp, first, second, kind=kind).bracket[0] > 0.1
+
+
+@given(
+    seed=SEEDS,
+    size=st.sampled_from([1e-3, 0.03, 0.3]),
+    coverage=st.sampled_from(["uniform", "transitions"]),
+    over_transitions=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_epic_certifies_where_no_state_is_terminal(seed, size, coverage, over_transitions):
+    """No flip while 2 scale distance sqrt(max P / D) < radius."""
+    mdp, rng = full_mdp(seed, gamma=0.7, branching=2), np.random.default_rng(seed)
+    moved = mdp.rewards + size * rng.uniform(-1.0, 1.0, mdp.n_pairs)
+    first, second = mdp.rewards, rng.uniform(0.2, 5.0) * moved
+    if over_transitions:
+        first, second = (table_of(mdp, r, 3) for r in (first, second))
+        second = shape_table(second, mdp.gamma, rng.normal(size=4))
+    found = reward_distance(mdp, first, second, kind="epic", coverage=coverage)
+    ratio = mdp.n_pairs * (1.0 if coverage == "transitions" else 4.0 * mdp.probabilities.max())
+    if 2.0 * found.scales[0] * found.bracket[1] * ratio**0.5 < stability_radius(mdp).bracket[0]:
+        before, after = (optimal_actions(solve(mdp.with_rewards(r))).members for r in (mdp.rewards, moved))
+        assert (before == after).all()
 
 
 def test_a_constant_is_certified_and_a_pure_shaping_is_unresolved():
