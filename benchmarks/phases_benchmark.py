@@ -120,13 +120,8 @@ def measure_theirs(
     problem: str, mdp: MDP, rewards: np.ndarray, *, linear_support: Any, limit: float, truth: np.ndarray
 ) -> Measurement:
     """The vectors of morl-baselines, with our solver for each of its weights."""
-    search, solves, start = (
-        linear_support(num_objectives=len(rewards), epsilon=None, verbose=False),
-        0,
-        time.perf_counter(),
-    )
-    # Without a tolerance of its own it asks every corner once.
-    search.epsilon = 0.0
+    search = linear_support(num_objectives=len(rewards), epsilon=0.0, verbose=False)
+    solves, start = 0, time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
         weight = search.next_weight()
         while not search.ended() and time.perf_counter() - start < limit:

@@ -35,6 +35,7 @@ from policycliff.cliffs.phases.optima import ExactOptima, Optima, make_exact_opt
 from policycliff.cliffs.phases.parts import EXACT, UNRESOLVED, Cell, Wall, as_fraction
 from policycliff.cliffs.phases.slices import Slice, make_slice
 from policycliff.cliffs.phases.support import linear_support
+from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, check_choice, fail
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import start_distribution
@@ -190,9 +191,9 @@ def mixture_phases(
         scope=scope,
         cells=cells,
         walls=make_walls(regions, support, optima, scope=scope),
-        vertices=np.array([[float(share) for share in point] for point in support.envelope.points]),
+        vertices=frozen(np.array([[float(share) for share in point] for point in support.envelope.points])),
         nearest=nearest_wall(part, regions, norm=norm, exact=is_exact),
-        in_use=None if part.in_use is None else np.array([float(share) for share in part.in_use]),
+        in_use=None if part.in_use is None else frozen(np.array([float(share) for share in part.in_use])),
         planes=tuple(tuple(as_fraction(entry) for entry in region.candidate.vector) for region in regions),
         wall_vectors=len(support.candidates) - len(regions),
         error_bound=max(cell.error_bound for cell in cells),
