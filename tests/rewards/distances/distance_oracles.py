@@ -62,7 +62,7 @@ def dard_by_loops(table, kernel, gamma, actions):
     result = np.zeros_like(table)
     for s in range(n):
         for z in range(n):
-            shift = 0.0
+            shift = 0
             for a in range(k):
                 for first in range(n):
                     for second in range(n):

@@ -1,0 +1,119 @@
+"""The error bounds of EPIC, DARD and STARC against fractions, on rewards that lose many digits to cancellation."""
+
+from decimal import Decimal, getcontext
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from core_oracles import dense, solve_fractions
+from distance_oracles import dard_by_loops, epic_by_loops, full_mdp, kernel_of, shape_pairs, table_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policycliff import reward_distance
+
+getcontext().prec = 60
+
+CASES = {
+    "seed": st.integers(0, 10**6),
+    "gamma": st.sampled_from([0.0, 0.5, 0.99]),
+    "branching": st.sampled_from([None, 1, 2]),
+    "terminals": st.integers(0, 1),
+    "offset": st.sampled_from([0.0, 1e3, 1e7]),
+    "apart": st.sampled_from([1.0, 1e-6]),
+}
+
+
+def decimal(fraction):
+    return Decimal(fraction.numerator) / Decimal(fraction.denominator)
+
+
+def from_products(a_a, a_b, b_b):
+    """||a / ||a|| - b / ||b||||, by the product of one part in each to keep the digits of near ones."""
+    norms = (decimal(a_a) * decimal(b_b)).sqrt()
+    return (2 * max(Decimal(0), 1 - decimal(a_b) / norms)).sqrt()
+
+
+def near_rewards(mdp, seed, *, offset, apart):
+    """Two rewards `apart` from each other modulo a large shaping, which the canonical forms have to take off."""
+    rng = np.random.default_rng(seed)
+    first = np.where(mdp.terminal[mdp.pair_states], 0.0, rng.normal(size=mdp.n_pairs))
+    second = np.where(mdp.terminal[mdp.pair_states], 0.0, first + apart * rng.normal(size=mdp.n_pairs))
+    return first, shape_pairs(mdp, second, offset * rng.normal(size=mdp.n_states))
+
+
+def check(found, exact):
+    if found.status == "unresolved":
+        assert found.bracket[0] <= float(exact) <= found.bracket[1]
+        return
+    assert abs(Decimal(found.value) - exact) <= Decimal(found.error_bound) + Decimal(10) ** -28
+
+
+@given(**CASES)
+@settings(max_examples=40, deadline=None)
+def test_epic_and_dard(seed, gamma, branching, terminals, offset, apart):
+    mdp = full_mdp(seed, states=3, actions=2, gamma=gamma, branching=branching, terminals=terminals)
+    rewards = near_rewards(mdp, seed, offset=offset, apart=apart)
+    tables = [np.vectorize(Fraction, otypes=[object])(table_of(mdp, r, 2)) for r in rewards]
+    kernel = np.vectorize(Fraction, otypes=[object])(kernel_of(mdp, 2))
+    kernel /= kernel.sum(axis=2, keepdims=True)
+    half, third = [Fraction(1, 2)] * 2, [Fraction(1, 3)] * 3
+    discount = Fraction(gamma)
+    alive = np.flatnonzero(~mdp.terminal)
+    for kind in ("epic", "dard"):
+        if kind == "epic":
+            forms = [epic_by_loops(t, discount, half, third)[alive].ravel() for t in tables]
+            weights = np.full(forms[0].size, Fraction(1, forms[0].size))
+        else:
+            forms = [dard_by_loops(t, kernel, discount, half)[alive].ravel() for t in tables]
+            weights = kernel[alive].ravel() / (2 * alive.size)
+        a, b = (form - (weights * form).sum() for form in forms)
+        products = [(weights * x * y).sum() for x, y in ((a, a), (a, b), (b, b))]
+        if products[0] and products[2]:
+            check(reward_distance(mdp, *rewards, kind=kind), from_products(*products) / 2)
+
+
+@given(form=st.sampled_from(["value", "minimal"]), **CASES)
+@settings(max_examples=40, deadline=None)
+def test_starc(seed, gamma, branching, terminals, offset, apart, form):
+    mdp = full_mdp(seed, states=3, actions=2, gamma=gamma, branching=branching, terminals=terminals)
+    rewards = near_rewards(mdp, seed, offset=offset, apart=apart)
+    rows = [[Fraction(p) for p in row] for row in dense(mdp)]
+    alive = [pair for pair in range(mdp.n_pairs) if not mdp.terminal[mdp.pair_states[pair]]]
+    free = np.flatnonzero(~mdp.terminal).tolist()
+    shaping = [[Fraction(gamma) * rows[p][s] - int(mdp.pair_states[p] == s) for s in free] for p in alive]
+    if form == "value":
+        # Solved by the uniform policy: half of both rows of a state.
+        weights = [Fraction(1)] * len(alive)
+        left = [[Fraction(int(mdp.pair_states[p] == s), 2) for p in alive] for s in free]
+    else:
+        weights = [1 / sum(q * q for q in rows[p]) for p in alive]
+        left = [[w * row[i] for w, row in zip(weights, shaping, strict=True)] for i in range(len(free))]
+    system = [[dot(line, [row[j] for row in shaping]) for j in range(len(free))] for line in left]
+    forms = []
+    for reward in rewards:
+        given_means = [Fraction(float(reward[p])) for p in alive]
+        potential = solve_fractions(system, [-dot(line, given_means) for line in left])
+        forms.append([r + dot(row, potential) for r, row in zip(given_means, shaping, strict=True)])
+    products = [dot([w * x for w, x in zip(weights, a, strict=True)], b) for a, b in pairs_of(forms)]
+    if products[0] and products[2]:
+        check(reward_distance(mdp, *rewards, kind="starc", canonical=form), from_products(*products))
+
+
+def dot(first, second):
+    return sum((x * y for x, y in zip(first, second, strict=True)), Fraction(0))
+
+
+def pairs_of(forms):
+    return (forms[0], forms[0]), (forms[0], forms[1]), (forms[1], forms[1])
+
+
+def test_the_bounds_are_not_idle():
+    """Near rewards behind a large shaping: the error is large enough to be seen, and so is the bound."""
+    mdp = full_mdp(1, states=3, actions=2, gamma=0.99)
+    first, second = near_rewards(mdp, 1, offset=1e7, apart=1e-6)
+    found = reward_distance(mdp, first, second, kind="starc")
+    assert 1e-12 < found.error_bound < 1e-2
+    near = reward_distance(mdp, *near_rewards(mdp, 1, offset=0.0, apart=1e-6), kind="starc")
+    assert near.error_bound < 1e-10
+    assert near.value == pytest.approx(1e-6, rel=10.0)
