@@ -83,16 +83,15 @@ def combined_coefficients(task: DesignTask, lam: Vector, policy: Vector) -> tupl
     return np.where(task.alive, lam + row[mdp.pair_states] * policy, 0.0), error
 
 
-def attained_margin(task: DesignTask, change: Vector) -> tuple[float, Vector]:
-    """A proven lower bound on the margin under the changed reward, and (pairs,) V - Q of the rivals (inf elsewhere)."""
-    rewards = task.mdp.rewards + change
-    gaps = _gaps(task, rewards)
-    return float(gaps.min(initial=np.inf)), gaps
+def attained_margin(task: DesignTask, change: Vector) -> float:
+    """A proven lower bound on the margin under the changed reward."""
+    return float(proven_gaps(task, change)[0].min(initial=np.inf))
 
 
-def _gaps(task: DesignTask, rewards: Vector) -> Vector:
-    mdp = task.mdp
-    found = evaluate(mdp, _whole_policy(task), rewards=rewards)
+def proven_gaps(task: DesignTask, change: Vector) -> tuple[Vector, float]:
+    """(pairs,) lower bounds on V - Q of the rivals under the changed reward (inf elsewhere), and the largest error."""
+    mdp, rewards = task.mdp, task.mdp.rewards + change
+    found = evaluate(mdp, task.policy, rewards=rewards)
     if task.counts.all():
         gaps = -found.advantages(mdp)
         slack = _slack(found, gaps)
@@ -101,19 +100,14 @@ def _gaps(task: DesignTask, rewards: Vector) -> Vector:
         gaps = found.values[mdp.pair_states] - best.q_values
         sizes = np.abs(found.values)[mdp.pair_states] + np.abs(best.q_values)
         slack = found.error_bound + best.error_bound + 2.0 * UNIT_ROUNDOFF * sizes
-    return np.where(task.rivals, gaps - slack, np.inf)
+    return np.where(task.rivals, gaps - slack, np.inf), float(slack.max())
 
 
 def tie_error(task: DesignTask, change: Vector) -> float:
     """For a stochastic target: the largest |advantage| of its own pairs under the changed reward, error included."""
-    found = evaluate(task.mdp, _whole_policy(task), rewards=task.mdp.rewards + change)
+    found = evaluate(task.mdp, task.policy, rewards=task.mdp.rewards + change)
     own = found.advantages(task.mdp)
     return float(np.where(task.taken & (task.policy < 1.0), np.abs(own) + _slack(found, own), 0.0).max(initial=0.0))
-
-
-def _whole_policy(task: DesignTask) -> Vector:
-    """The target, which leads nowhere that does not count; what it does elsewhere is not read."""
-    return task.policy
 
 
 def _slack(found: Evaluation, advantages: Vector) -> Vector:

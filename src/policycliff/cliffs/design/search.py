@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.design.certificates import attained_margin, continuation, lower_bound
+from policycliff.cliffs.design.certificates import attained_margin, continuation, lower_bound, proven_gaps
 from policycliff.cliffs.design.descent import descend
 from policycliff.cliffs.design.programs import FOUND, Guess, least_violation, sparse_program
 from policycliff.cliffs.design.saddle import find_saddle
@@ -19,7 +19,7 @@ from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import UNIT_ROUNDOFF
 
 # Beyond this many states a factorisation may fill in; where every reward may change, other ways take over.
-PROGRAM_LIMIT = 1500
+PROGRAM_LIMIT = 3000
 REPAIRS = 5
 RETRIES = 3
 NOISE = 1e-9
@@ -59,7 +59,7 @@ def find_change(task: DesignTask) -> Found:
     """The least change that fulfils the task, certified."""
     nothing = np.zeros(task.mdp.n_pairs)
     without = np.zeros(len(task.features)) if task.features is not None else None
-    present, _ = attained_margin(task, nothing)
+    present = attained_margin(task, nothing)
     if present >= task.margin and not task.is_mixed:
         return Found("solved", nothing, without, 0.0, 0.0, present, np.zeros(0, np.int64))
     guesses = _guesses(task)
@@ -124,7 +124,7 @@ def _first_that_does(task: DesignTask, attempts: list[_Attempt]) -> _Attempt:
     """The first that attains the margin, else the one that attains most; larger ones only where little is missing."""
     best = attempts[0]
     for attempt in attempts:
-        attained, _ = attained_margin(task, attempt.change)
+        attained = attained_margin(task, attempt.change)
         if attained > best.attained:
             best = replace(attempt, attained=attained)
         if attained >= task.margin or task.margin - attained > GROWTHS[-1] * 1e2 * task.scale:
@@ -135,13 +135,14 @@ def _first_that_does(task: DesignTask, attempts: list[_Attempt]) -> _Attempt:
 def _lowered(task: DesignTask, change: Vector) -> _Attempt:
     """What is missing from the margin taken off the rivals that may change."""
     for power in range(REPAIRS):
-        attained, gaps = attained_margin(task, change)
-        missing = np.where(task.free & np.isfinite(gaps), np.maximum(task.margin - gaps, 0.0), 0.0)
-        if attained >= task.margin or not missing.any():
+        gaps, error = proven_gaps(task, change)
+        missing = np.where(task.free, np.maximum(task.margin - gaps, 0.0), 0.0)
+        if not missing.any():
             break
-        rounding = 2.0 * UNIT_ROUNDOFF * (np.abs(task.mdp.rewards) + np.abs(change) + missing)
-        change = np.where(missing > 0.0, change - 2.0**power * (missing + rounding), change)
-    return _Attempt(change, None, attained_margin(task, change)[0])
+        # The next evaluation errs in another way, by as much.
+        rounding = error + 2.0 * UNIT_ROUNDOFF * (np.abs(task.mdp.rewards) + np.abs(change) + missing)
+        change = np.where(missing > 0.0, change - missing - 2.0**power * rounding, change)
+    return _Attempt(change, None, attained_margin(task, change))
 
 
 def _without_noise(vector: np.ndarray) -> np.ndarray:
@@ -154,14 +155,14 @@ def _explain(task: DesignTask) -> Found:
     guess = least_violation(task)
     lower = lower_bound(task, guess.multipliers, guess.weights)
     impossible = guess.status == FOUND and lower > OUT_OF_REACH * task.scale
-    largest = _rounded(attained_margin(task, guess.change)[0], task.scale) if impossible else None
+    largest = _rounded(attained_margin(task, guess.change), task.scale) if impossible else None
     return Found(
         status="impossible" if impossible else "unresolved",
         change=nothing,
         coefficients=None,
         size=np.inf,
         lower=lower,
-        attained=attained_margin(task, nothing)[0],
+        attained=attained_margin(task, nothing),
         active=_heaviest(task, guess.multipliers),
         largest_margin=largest,
     )

@@ -14,7 +14,7 @@ stopping, the size 2/3.
 Which states count. Everywhere, or with `reachable_only` those that the target reaches from the initial distribution:
 what is done elsewhere is then free, and the size is never larger. From a true reward only these count.
 
-Cost: a sparse program up to 1500 states, descent beyond where every reward may change (2-norm: always). Sources: Ma et
+Cost: a sparse program up to 3000 states, descent beyond where every reward may change (2-norm: always). Sources: Ma et
 al. (2019); Rakhsha et al. (2020); they fix the target everywhere.
 """
 
