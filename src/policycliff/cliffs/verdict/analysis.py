@@ -1,11 +1,13 @@
 """One MDP from end to end: sets of optimal actions, radii, what ties decide, and the verdict in plain words.
 
 Everything here is computed elsewhere and put together: `optimal_actions` (Lemma 2.5), `stability_radius` (Result 1),
-`degeneracy_price` for the components of a reward tuple (Result 6), and an entropy coefficient from Result 4 with the
-reward horizon H of this world: rewards within e move Q by at most e H (Result 10), so the soft policy of temperature
-a moves by at most tanh(e H / (2 a)) in total variation; its regret is at most a H log A.
+`degeneracy_price` for the components of a reward tuple (Result 6), and an entropy coefficient: up to 200 states that of
+`calibrate_temperature` for this reward, with its regret; beyond from Result 4 with the reward horizon H of this world:
+rewards within e move Q by at most e H (Result 10), so the soft policy of temperature a moves by at most
+tanh(e H / (2 a)) in total variation; its regret is at most a H log A.
 
-Cost: a few solves; one row of the resolvent a state for the radii of states (up to 1,000 states).
+Cost: a few solves, a second or two for the coefficient; one row of the resolvent a state for the radii of states (up to
+1,000 states).
 """
 
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from policycliff.cliffs.degeneracy.price import degeneracy_price
 from policycliff.cliffs.radius.radius import stability_radius
 from policycliff.cliffs.radius.result import StabilityRadius
 from policycliff.cliffs.radius.weight_radius import WeightRadius
+from policycliff.cliffs.soft.calibration import calibrate_temperature
 from policycliff.cliffs.verdict.result import MDPAnalysis, Steadiness, TiePrice
 from policycliff.cliffs.verdict.words import advice_of, findings_of
 from policycliff.mdp.compilation import frozen
@@ -31,6 +34,7 @@ from policycliff.values.horizon import reward_horizon
 from policycliff.values.solve import solve, tight_tolerance
 
 STATE_RADII_LIMIT = 1_000
+CALIBRATION_LIMIT = 200
 DEFAULT_SHARE, MAX_SHIFT = 0.01, 0.1
 
 Progress = Callable[[str, float], None]
@@ -155,11 +159,17 @@ def _tie_prices(source: MDPSource, *, tied: bool, exact: bool) -> tuple[TiePrice
 
 
 def _steadiness(mdp: MDP, error: float) -> Steadiness:
-    """The temperature of Result 4 with this world's horizon, and the regret that it can cost at most."""
+    """A temperature that is proven to keep the soft policy in place, and the regret that it can cost at most."""
+    if error > 0.0 and mdp.n_states <= CALIBRATION_LIMIT and mdp.initial is not None:
+        found = calibrate_temperature(mdp, error, MAX_SHIFT, temperatures=[1.0], starts=1)
+        if found.price is not None and found.certified > 0.0:
+            regret = found.price.regret + found.price.regret_error
+            return Steadiness(error, MAX_SHIFT, found.certified, regret, is_calibrated=True)
     horizon = float(reward_horizon(mdp).max())
     temperature = error * horizon / (2.0 * float(np.arctanh(MAX_SHIFT)))
     choices = int(np.diff(mdp.offsets).max())
-    return Steadiness(error, MAX_SHIFT, temperature, temperature * horizon * float(np.log(choices)))
+    bound = temperature * horizon * float(np.log(choices))
+    return Steadiness(error, MAX_SHIFT, temperature, bound, is_calibrated=False)
 
 
 def _reward_error(source: MDPSource, given: float | None) -> float:

@@ -67,19 +67,22 @@ class TiePrice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steadiness:
-    """An entropy coefficient that keeps the soft policy in place, proven for every reward on this world.
+    """An entropy coefficient that is proven to keep the soft policy in place.
 
     Attributes:
         reward_error: how far rewards may be off.
         total_variation: how far the policy may then move in any state.
         temperature: the coefficient.
-        regret_bound: the most return that it costs.
+        regret_bound: the most return that it costs; where calibrated, what it costs from the start.
+        is_calibrated: whether this is for this very reward and this coefficient; if not, larger ones do as well, on
+            this world under every reward.
     """
 
     reward_error: float
     total_variation: float
     temperature: float
     regret_bound: float
+    is_calibrated: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON types."""
@@ -88,6 +91,7 @@ class Steadiness:
             "total_variation": self.total_variation,
             "temperature": finite(self.temperature),
             "regret_bound": finite(self.regret_bound),
+            "is_calibrated": self.is_calibrated,
         }
 
 

@@ -246,17 +246,26 @@ def nearest_states(analysis: MDPAnalysis) -> list[int]:
     return [int(state) for state in chosen[np.argsort(gaps[chosen], kind="stable")]]
 
 
+def _price(analysis: MDPAnalysis) -> str:
+    """What the coefficient costs, in words."""
+    mdp, lost = analysis.source.mdp, analysis.steadiness.regret_bound
+    if not analysis.steadiness.is_calibrated or mdp.initial is None:
+        return f"lower by at most {small_number(lost)}"
+    best = float(analysis.values @ mdp.initial)
+    return f"of {small_number(best - lost)} from the start in place of {small_number(best)}"
+
+
 def _about_temperature(analysis: MDPAnalysis) -> Iterator[str]:
     steady = analysis.steadiness
     if not 0.0 < steady.temperature < np.inf:
         return
     spread = float(np.ptp(analysis.values))
-    dear = " That is more than it is worth here: prefer a tie-breaker." if steady.regret_bound > spread else ""
+    dear = steady.regret_bound > (0.5 if steady.is_calibrated else 1.0) * spread
     yield (
-        f"Or train with entropy: at a coefficient of {small_number(steady.temperature)} or more, reward errors up to "
-        f"{small_number(steady.reward_error)} are proven to move the policy by at most "
-        f"{steady.total_variation:g} in any "
-        f"state, for a return lower by at most {small_number(steady.regret_bound)}.{dear} "
-        f"calibrate_temperature gives the "
-        "smaller figure for this very reward."
+        f"Or train with entropy: at a coefficient of {small_number(steady.temperature)}"
+        f"{'' if steady.is_calibrated else ' or more'}, reward errors up to {small_number(steady.reward_error)} are "
+        f"proven to move the policy by at most {steady.total_variation:g} in any state, for a return "
+        f"{_price(analysis)}."
+        f"{' That is more than it is worth here: prefer a tie-breaker.' if dear else ''}"
+        f"{'' if steady.is_calibrated else ' calibrate_temperature gives the smaller figure for this very reward.'}"
     )
