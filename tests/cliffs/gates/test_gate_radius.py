@@ -20,7 +20,7 @@ def bandit(actions=2):
 
 
 @given(cases(max_components=3))
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_nothing_inside_flips_and_the_witness_does(case):
     mdp, rewards, options = case = build(case)
     gate = make_gate(mdp, len(rewards), options)

@@ -11,8 +11,9 @@ advantage, not of the rewards, so that components that disagree by the same amou
 stays optimal while the sum over states is below the gap of every pair: the largest such e is found by bisection (the
 sum grows with e) and is the lower end. It is never below (radius with fixed weights) / (largest constant of the gate).
 
-The upper end is measured: climb d . R_eff in the ball, then shorten the move until the advantage is about 0. It is
-verified by evaluating pi at that tuple with its error bound: just there, pi is proven not to be optimal.
+The upper end is measured: climb d . R_eff in the ball, from its gradient, from corners that turn the gate and from
+random ones, shorten the move until the advantage is about 0, and look again in smaller balls. It is verified by
+evaluating pi at that tuple with its error bound: just there, pi is proven not to be optimal.
 
 A gate with a linear statistic and a gain of equal row sums does not see a move that all components share, so that the
 radius with fixed weights is an upper end too; for a gate that reads no rewards it is the radius. The largest rewards of
@@ -39,9 +40,11 @@ from policycliff.rewards.gates.growth import Move, growth, logit_speed, margin, 
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import amplification
 
-BISECTIONS = 50
-ROUNDS = 6
+BISECTIONS = 40
+ROUNDS = 12
+SHRINK = 0.7
 MOST_MEASURED = 8
+RANDOM_STARTS = 6
 BEYOND = (1e-9, 1e-7, 1e-5, 1e-3)
 
 Pairs = Float64[np.ndarray, " pairs"]
@@ -128,7 +131,9 @@ def gate_radius(mdp: MDP, rewards: Any, gate: Gate) -> GateRadius:
     walk = _Walk(gated, fixed, _floors(gated, fixed, turn))
     low, rows = walk.lowest()
     decided = plain.status not in {"tied", "unresolved"}
-    high, pair, witness = _nearest(gated, plain, walk.measure())
+    # Where the gate reads nothing, or is tied and does not see shared moves, the nearest change is known.
+    known = _neutral(gated) and (plain.status == "tied" or not gate.reads_rewards)
+    high, pair, witness = _nearest(gated, plain, None if known else walk.measure())
     bracket = (min(low if decided else 0.0, high), high)
     exact = decided and not gate.reads_rewards
     constant = float(growth(gated).max())
@@ -222,32 +227,39 @@ class _Walk:
         return _largest_below(most, gap, gap / norm)
 
     def _upper_end(self, pair: int, d: Pairs, limit: float) -> tuple[float, np.ndarray] | None:
-        """A verified move of the components after which the pair has a positive advantage, and its size."""
+        """A verified move of the components, shorter than the limit, that makes the pair better, and its size."""
         size = float(self.fixed.gaps.high[pair]) / float(np.abs(d).sum()) * (1.0 + 1e-9)
         size = max(size, 1e-9 * float(self.gated.spread.max() + 1e-300))
-        for attempt in range(8):
-            if size * 2.0**attempt > 2.0 * limit:
-                return None
-            move = self._shortest(pair, d, size * 2.0**attempt)
+        rng = np.random.default_rng(pair)
+        for doubled in range(8):
+            trial = min(size * 2.0**doubled, 0.99 * limit)
+            move = self._within(pair, d, trial, rng)
             if move is not None:
-                return self._verified(pair, move)
+                return self._verified(pair, self._shortest(pair, d, move, rng))
+            if trial == 0.99 * limit:
+                return None
         return None
 
-    def _shortest(self, pair: int, d: Pairs, size: float) -> Move | None:
-        """Climb in the ball, shorten what was found to advantage 0, and again in the smaller ball."""
-        found = None
+    def _shortest(self, pair: int, d: Pairs, move: Move, rng: np.random.Generator) -> Move:
+        """Look in smaller and smaller balls while they hold a move with a positive advantage."""
+        shrink = SHRINK
         for _ in range(ROUNDS):
-            ball = Ball(self.gated, size, 0.0)
-            directions = [pull_back(self.gated, d), *self._turnings(pair, d)]
-            climbed = max((climb_linear(ball, d, direction) for direction in directions), key=lambda item: item[0])
-            if self._advantage(d, climbed[1]) < 0.0:
+            shorter = self._within(pair, d, shrink * float(np.abs(move.rewards).max()), rng)
+            if shorter is not None:
+                move = shorter
+            elif shrink > 0.95:
                 break
-            shorter = self._shortened(d, climbed[1])
-            found, new = shorter, float(np.abs(shorter.rewards).max())
-            if new >= size * (1.0 - 1e-6):
-                break
-            size = new
-        return found
+            else:
+                shrink = 0.5 * (1.0 + shrink)
+        return move
+
+    def _within(self, pair: int, d: Pairs, size: float, rng: np.random.Generator) -> Move | None:
+        """The climb in the ball of this size that gains most, shortened to advantage 0; None if none gets that far."""
+        ball = Ball(self.gated, size, 0.0)
+        directions = [pull_back(self.gated, d), *self._turnings(pair, d)]
+        directions += [ball.random(rng) for _ in range(RANDOM_STARTS)]
+        climbed = max((climb_linear(ball, d, direction) for direction in directions), key=lambda item: item[0])[1]
+        return self._shortened(d, climbed) if self._advantage(d, climbed) >= 0.0 else None
 
     def _turnings(self, pair: int, d: Pairs) -> list[Move]:
         """Corners that turn the gates of the pair's state and of what the policy does there."""
@@ -294,7 +306,7 @@ def _floors(gated: GatedReward, fixed: Search, turn: float) -> Pairs:
 
 
 def _neutral(gated: GatedReward) -> bool:
-    """Whether the gate does not see a move that all components share: a linear statistic, equal row sums of the gain."""
+    """Whether shared moves leave the gate as it is: a linear statistic and equal row sums of the gain."""
     gain, statistic = gated.gate.gain, gated.gate.statistic
     linear = not isinstance(statistic, str) or statistic == "mean" or not gated.gate.reads_rewards
     return linear and (gain.ndim == 0 or bool(np.ptp(gain.sum(axis=1)) == 0.0))
