@@ -1,10 +1,10 @@
 """One MDP from end to end: sets of optimal actions, radii, what ties decide, and the verdict in plain words.
 
 Everything here is computed elsewhere and put together: `optimal_actions` (Lemma 2.5), `stability_radius` (Result 1),
-`degeneracy_price` for the components of a reward tuple (Result 6), and an entropy coefficient: up to 200 states that of
-`calibrate_temperature` for this reward, with its regret; beyond from Result 4 with the reward horizon H of this world:
-rewards within e move Q by at most e H (Result 10), so the soft policy of temperature a moves by at most
-tanh(e H / (2 a)) in total variation; its regret is at most a H log A.
+`mixture_phases` (Result 3) and `degeneracy_price` (Result 6) for the components of a reward tuple, and an entropy
+coefficient: up to 200 states that of `calibrate_temperature` for this reward, with its regret; beyond from Result 4
+with the reward horizon H of this world: rewards within e move Q by at most e H (Result 10), so the soft policy of
+temperature a moves by at most tanh(e H / (2 a)) in total variation; its regret is at most a H log A.
 
 Cost: a few solves, a second or two for the coefficient; one row of the resolvent a state for the radii of states (up to
 1,000 states).
@@ -19,6 +19,7 @@ from jaxtyping import Float64
 
 from policycliff.cliffs.degeneracy.optimal_sets import reached_within, settled
 from policycliff.cliffs.degeneracy.price import degeneracy_price
+from policycliff.cliffs.phases.phases import MixturePhases, mixture_phases
 from policycliff.cliffs.radius.radius import stability_radius
 from policycliff.cliffs.radius.result import StabilityRadius
 from policycliff.cliffs.radius.weight_radius import WeightRadius
@@ -35,6 +36,7 @@ from policycliff.values.solve import solve, tight_tolerance
 
 STATE_RADII_LIMIT = 1_000
 CALIBRATION_LIMIT = 200
+PHASES_OF, PHASES_LIMIT, PHASES_CELLS = (2, 3), 500, 200
 DEFAULT_SHARE, MAX_SHIFT = 0.01, 0.1
 
 Progress = Callable[[str, float], None]
@@ -88,6 +90,8 @@ def analyze_mdp(
     reached_radius = None if world.initial is None else stability_radius(world, reachable_only=True, exact=exact)
     show("weights", 0.6)
     weight_radius, component_radii = _of_components(source, exact=exact)
+    show("phases", 0.7)
+    phases = _phases(source)
     show("ties", 0.8)
     analysis = MDPAnalysis(
         source=source,
@@ -99,6 +103,7 @@ def analyze_mdp(
         reached_radius=reached_radius,
         weight_radius=weight_radius,
         component_radii=component_radii,
+        phases=phases,
         tie_prices=_tie_prices(source, tied=bool((actions.counts > 1).any()), exact=exact),
         steadiness=_steadiness(world, error),
         findings=(),
@@ -145,6 +150,15 @@ def _of_components(source: MDPSource, *, exact: bool) -> tuple[WeightRadius | No
     moved = None if (source.weights < 0.0).any() else stability_radius(source.mdp, moving="weights", **group)
     alone = tuple(stability_radius(source.mdp, moving="component", component=k, **group) for k in range(size))
     return moved, alone
+
+
+def _phases(source: MDPSource) -> MixturePhases | None:
+    """The cells of the weights from the start, for two or three components on an MDP of moderate size."""
+    n_rewards, total = len(source.reward_names), float(source.weights.sum())
+    drawn = n_rewards in PHASES_OF and source.mdp.n_states <= PHASES_LIMIT and source.mdp.initial is not None
+    if not drawn or (source.weights < 0.0).any() or total <= 0.0:
+        return None
+    return mixture_phases(source.mdp, source.rewards, weights=source.weights / total, max_cells=PHASES_CELLS)
 
 
 def _tie_prices(source: MDPSource, *, tied: bool, exact: bool) -> tuple[TiePrice, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from policycliff.actions.optimal import OptimalActions
+from policycliff.cliffs.phases.phases import MixturePhases
 from policycliff.cliffs.radius.result import StabilityRadius, finite
 from policycliff.cliffs.radius.weight_radius import WeightRadius
 from policycliff.mdp.sources.source import MDPSource
@@ -109,6 +110,8 @@ class MDPAnalysis:
         reached_radius: the one that counts behaviour from the start only; None without an initial distribution.
         weight_radius: distance of the weights from the nearest change; None for one reward or negative weights.
         component_radii: the radius of each component alone; empty for one reward.
+        phases: the cells of the weights, as seen from the start; None but for two or three rewards on up to 500 states
+            with an initial distribution and weights of at least 0.
         tie_prices: for each component what ties decide; empty for one reward or without ties.
         steadiness: an entropy coefficient that is proven to hold the policy.
         findings: the verdict, most serious first.
@@ -124,6 +127,7 @@ class MDPAnalysis:
     reached_radius: StabilityRadius | None
     weight_radius: WeightRadius | None
     component_radii: tuple[StabilityRadius, ...]
+    phases: MixturePhases | None
     tie_prices: tuple[TiePrice, ...]
     steadiness: Steadiness
     findings: tuple[Finding, ...]
@@ -146,6 +150,7 @@ class MDPAnalysis:
                 {"name": name, **_brief(radius)}
                 for name, radius in zip(self.source.reward_names, self.component_radii, strict=False)
             ],
+            "phases": None if self.phases is None else self.phases.to_dict(),
             "tie_prices": [price.to_dict() for price in self.tie_prices],
             "steadiness": self.steadiness.to_dict(),
             "states": [self.state(s) for s in range(mdp.n_states)] if mdp.n_states <= STATES_IN_JSON else None,

@@ -5,15 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from policycliff.actions.kernels import TIED, UNRESOLVED
+from policycliff.cliffs.phases.nearest import TIED as TIED_WEIGHTS
 from policycliff.cliffs.radius.result import StabilityRadius
 from policycliff.cliffs.verdict.result import LEVELS, Finding, MDPAnalysis, short_action
 
 _NEAREST = 3
+# Weights nearer than this to a change are worth a warning.
+NEAR = 0.05
 
 
 def findings_of(analysis: MDPAnalysis) -> tuple[Finding, ...]:
     """The verdict, most serious first; within a level in the order of the questions."""
-    found = [*_ties(analysis), *_distance(analysis), *_weights(analysis), *_prices(analysis)]
+    found = [*_ties(analysis), *_distance(analysis), *_weights(analysis), *_phases(analysis), *_prices(analysis)]
     return tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
 
 
@@ -183,11 +186,38 @@ def _weights(analysis: MDPAnalysis) -> Iterator[Finding]:
     else:
         sure = f"From {now}, no weights that all move by less than {small_number(low)} change the policy. "
     yield Finding(
-        "warning" if low < 0.05 else "good",
+        "warning" if low < NEAR else "good",
         "Distance of the weights",
         in_bracket(low, high),
         sure + (f"At {then} another action draws level." if np.any(found.witness) else ""),
         "Result 1",
+    )
+
+
+def _phases(analysis: MDPAnalysis) -> Iterator[Finding]:
+    """Which other policy is near, as far as the return from the start can tell."""
+    found = analysis.phases
+    if found is None or found.nearest is None:
+        return
+    nearest, cells = found.nearest, counted(len(found.cells), "cell")
+    title, names = "Cells of the weights, from the start", analysis.source.reward_names
+    if nearest.neighbour < 0:
+        text = "One policy is best from the start for all weights."
+        yield Finding("good", title, cells, text, "Result 3")
+        return
+    there = ", ".join(f"{name} {share:.3g}" for name, share in zip(names, nearest.arrival, strict=True))
+    gained = found.cells[nearest.neighbour].values - found.cells[nearest.cell].values
+    changes = ", ".join(f"{name} {change:+.3g}" for name, change in zip(names, gained, strict=True))
+    near = f"{small_number(100.0 * found.cells[nearest.cell].share)} % of all weights have the same best policy. "
+    if nearest.status == TIED_WEIGHTS:
+        near = "The weights in use are on a wall. "
+    yield Finding(
+        "critical" if nearest.status == TIED_WEIGHTS else "warning" if nearest.bracket[0] < NEAR else "note",
+        title,
+        cells,
+        f"{near}The nearest wall, {small_number(nearest.distance)} away in the {nearest.norm}-norm, is at {there}; "
+        f"behind it the returns change by {changes}.",
+        "Result 3",
     )
 
 

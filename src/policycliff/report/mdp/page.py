@@ -1,13 +1,15 @@
 """The analysis of an MDP as one self-contained page, a pure function of the JSON result."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.report.elements import Html, join, paragraph, table, tag
-from policycliff.report.format import count, number, quantity
+from policycliff.report.format import count, number, percent, quantity
 from policycliff.report.mdp.plots import components_plot, gaps_plot, map_plot, prices_plot
 from policycliff.report.mdp.terminal import summary
 from policycliff.report.page import assemble_page
+from policycliff.report.phases.plots import phases_figure
 from policycliff.report.plots.layout import Plot
 from policycliff.report.sections.section import Section, beside, plot_box, statement_mark
 from policycliff.report.statements import PAPER
@@ -30,8 +32,7 @@ def render_mdp(result: Result) -> str:
         tag("h1", name),
         tag("p", summary(result), class_="counts"),
     )
-    # The phases of the mixture (cells of the weight simplex) go between `_several` and `_states`.
-    makers = (_verdict, _map, _gaps, _several, _states, _methods)
+    makers = (_verdict, _map, _gaps, _several, _phases, _states, _methods)
     sections = [section for make in makers if (section := make(result)) is not None]
     return assemble_page(title=f"MDP analysis of {name}", header=header, sections=sections)
 
@@ -132,6 +133,30 @@ def _several(result: Result) -> Section | None:
     )
     meaning = "How far each reward, and the weights, are from a change of the optimal policy."
     return Section("rewards", "Several rewards", meaning, "Result 1, Result 6", body, plots)
+
+
+def _phases(result: Result) -> Section | None:
+    phases = result["phases"]
+    if phases is None:
+        return None
+    names = result["source"]["reward_names"]
+    drawn = phases_figure(phases, names=names)
+    head = ["cell", "share of the weights", "policies (log10)", *(f"return: {one_line(name)}" for name in names)]
+    rows = [
+        [
+            str(k),
+            percent(cell["share"]),
+            number(cell["log_policies"] / math.log(10)),
+            *(number(v) for v in cell["values"]),
+        ]
+        for k, cell in enumerate(phases["cells"])
+    ]
+    body = join(
+        plot_box("weights-cells", "Cells of the weights", drawn, label="The weights, divided by what is best"),
+        table(head, rows, label="Cells of the weights and the returns of their policies"),
+    )
+    meaning = "Within a cell the best return from the start does not change hands. The cross marks the weights in use."
+    return Section("phases", "Which weights give which policy", meaning, "Result 3", body, {"weights-cells": drawn})
 
 
 def _states(result: Result) -> Section | None:
