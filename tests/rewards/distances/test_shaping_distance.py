@@ -165,6 +165,34 @@ def test_a_wrong_answer_of_the_solver_only_widens_the_bracket(monkeypatch):
     assert high - low < 0.5
 
 
+def test_a_repair_that_misses_only_lowers_the_bound():
+    """The lower end stands whatever flow is added: what is then missing is measured again and paid for."""
+
+    class Sloppy:
+        amplification = 5.0
+
+        def __init__(self, solver, rng):
+            self.solver, self.rng = solver, rng
+
+        def solve(self, row):
+            flow, left = self.solver.solve(row)
+            return flow + 1e-3 * self.rng.normal(size=flow.size), left
+
+    made = shaping.make_left_solver
+    wrong = 0
+    for seed in range(20):
+        mdp = random_mdp(seed, states=4, gamma=0.8)
+        true = reward_distance(mdp, mdp.rewards, other_reward(mdp), kind="shaping").bracket
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                shaping, "make_left_solver", lambda *a, seed=seed: Sloppy(made(*a), np.random.default_rng(seed))
+            )
+            low, _ = reward_distance(mdp, mdp.rewards, other_reward(mdp), kind="shaping").bracket
+        assert low <= true[1]
+        wrong += low < true[0] - 1e-6
+    assert wrong > 15
+
+
 def test_a_larger_mdp():
     kernel, rewards = garnet(0, states=1000, actions=3, branching=3)
     mdp = MDP.from_arrays(kernel, rewards, 0.95)
