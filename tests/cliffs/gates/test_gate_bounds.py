@@ -190,7 +190,7 @@ def test_results_are_json():
         ({"parameter_epsilon": -0.1}, "at least 0"),
         ({"parameter_epsilon": 0.1}, "without parameters"),
         ({"states": [7]}, "state indices"),
-        ({"starts": -1}, "at least 0"),
+        ({"starts": -1}, "starts = -1"),
         ({"rewards": [[1.0, 0.0, 2.0]]}, "shape"),
         ({"reference_policy": [0.2, 0.2]}, "1"),
     ],
