@@ -47,6 +47,16 @@ def fields(**changes):
     return spoil
 
 
+def with_fields(**changes):
+    """A result inside a result, with other fields."""
+    return lambda item: replace(item, **{name: change(getattr(item, name)) for name, change in changes.items()})
+
+
+def each(**changes):
+    """Every entry of a tuple, with other fields."""
+    return lambda items: tuple(with_fields(**changes)(item) for item in items)
+
+
 def times(factor):
     return lambda value: factor * value
 
@@ -303,8 +313,12 @@ ROWS = [
     ("Result 2", "result_2", "perturbation_path", path_shifted),
     ("Result 2", "result_2", "perturbation_path", path_without_one),
     ("Result 2", "result_2", "perturbation_path", lazy_path),
-    ("Result 3", "result_3", "perturbation_path", path_shifted),
-    ("Result 3", "result_3", "perturbation_path", path_without_one),
+    ("Result 3", "result_3", "mixture_phases", fields(cells=lambda cells: cells[1:])),
+    ("Result 3", "result_3", "mixture_phases", fields(cells=each(values=times(1.0001)))),
+    ("Result 3", "result_3", "mixture_phases", fields(cells=each(vertices=times(0.999)))),
+    ("Result 3", "result_3", "mixture_phases", fields(walls=lambda walls: walls[1:])),
+    ("Result 3", "result_3", "mixture_phases", fields(walls=each(vertices=times(1.000001)))),
+    ("Result 3", "result_3", "mixture_phases", fields(nearest=with_fields(distance=times(1.0001)))),
     ("Result 4", "result_4", "soft_policy_bounds", fields(sharp=times(0.999))),
     ("Result 4", "result_4", "soft_policy_bounds", fields(mixing=times(0.98))),
     ("Result 4", "result_4", "soft_policy_bounds", fields(certified=times(0.99))),

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from policycliff.mdp.model import MDP
-from policycliff.statements.measure import Pairs, can_enumerate, n_policies, policies, policy_values
+from policycliff.statements.measure import Pairs, can_enumerate, n_policies, policies
 
 LIMIT = 600
+BATCH_ENTRIES = 1_000_000
 # Kinks closer than this share of the line's length are one.
 NEAR = 1e-9
 
@@ -24,10 +25,6 @@ class Envelope:
         """Where the optimum of some state changes its slope, inside the line; near ones are one."""
         found = [t for state in range(self.levels.shape[1]) for t in self._walk(state, t_min, t_max)]
         return inner(found, t_min, t_max)
-
-    def mixed(self, start: Float64[np.ndarray, " states"]) -> "Envelope":
-        """The returns from a start distribution, as a single state."""
-        return Envelope((self.levels @ start)[:, None], (self.slopes @ start)[:, None])
 
     def _walk(self, state: int, t_min: float, t_max: float) -> list[float]:
         """Kinks of one state's upper envelope, from the left."""
@@ -56,13 +53,31 @@ def _steepest(value: np.ndarray, slope: np.ndarray) -> int:
 
 def make_envelope(mdp: MDP, direction: Pairs) -> Envelope | None:
     """All policies as lines; None where there are too many."""
+    values = all_values(mdp, np.array([mdp.rewards, direction]))
+    return None if values is None else Envelope(values[:, :, 0], values[:, :, 1])
+
+
+def all_values(
+    mdp: MDP, rewards: Float64[np.ndarray, "rewards pairs"]
+) -> Float64[np.ndarray, "policies states rewards"] | None:
+    """Values of all deterministic policies under each reward; None where there are too many policies.
+
+    Dense solves, many at a time, and one correction with the residual in long double; 0 at terminal states.
+    """
     if not can_enumerate(mdp) or n_policies(mdp) > LIMIT + 0.5:
         return None
-    choices = list(policies(mdp))
-    return Envelope(
-        np.array([policy_values(mdp, choice) for choice in choices]),
-        np.array([policy_values(mdp, choice, direction) for choice in choices]),
-    )
+    choices, kernel = np.array(list(policies(mdp))), mdp.gamma * mdp.transitions.toarray()
+    alive = ~mdp.terminal[mdp.pair_states]
+    kernel, paid = kernel * alive[:, None], (rewards * alive).T
+    parts = np.array_split(choices, max(choices.shape[0] * mdp.n_states**2 // BATCH_ENTRIES, 1))
+    return np.concatenate([_refined(kernel[part], paid[part]) for part in parts])
+
+
+def _refined(chains: np.ndarray, paid: np.ndarray) -> Float64[np.ndarray, "policies states rewards"]:
+    system = np.eye(chains.shape[1]) - chains
+    values = np.linalg.solve(system, paid)
+    residual = paid + chains.astype(np.longdouble) @ values - values
+    return np.asarray(values + np.linalg.solve(system, np.asarray(residual, dtype=np.float64)))
 
 
 def inner(points: list[float], t_min: float, t_max: float) -> list[float]:

@@ -1,8 +1,9 @@
-"""Result 3: the weights of two rewards fall into cells, on each of which one set of policies is optimal.
+"""Result 3: the weights of several rewards fall into cells, on each of which one set of policies is optimal.
 
-On the line (1 - w) R_1 + w R_2 the optimum V*(w) is convex and piecewise linear in every state. Cells mean optimal
-everywhere; the cells of the return from the initial distribution alone are never more. The distance from equal weights
-to the nearest wall is measured by enumeration of all policies.
+The optimum V*(w) is convex and piecewise linear in the weights. Two rewards: where it bends is found by enumeration of
+all policies, in every state. Three: the cells of the return from the initial distribution fill the triangle, and the
+distance of equal weights to the nearest wall is that to the first of all policies that takes over. Both: at random
+weights a dense solve gives what the cell offers in which they lie.
 """
 
 from itertools import pairwise
@@ -10,55 +11,141 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
+from policycliff.cliffs.phases.phases import MixturePhases, mixture_phases
 from policycliff.mdp.model import MDP
-from policycliff.statements.envelope import inner, make_envelope
+from policycliff.policies.occupancy import start_distribution
+from policycliff.statements.envelope import Envelope, all_values, inner
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_q, rounding
-from policycliff.statements.statement import Claim, Outcome, Statement
+from policycliff.statements.statement import Claim, Hypothesis, Outcome, Statement, unmet
 
-MOST_BREAKPOINTS = 60
-POINTS = 9
+MOST_CELLS, MOST_ROUNDS = 60, 100
+POINTS = 4
+CHORDS = 4
 # Kinks by enumeration are ratios of differences of floats; the walls are fractions.
 NEAR_WALL = 1e-8
+# Relative to the values: what rounding makes of equal returns.
+EQUAL = 1e-10
+
+Rewards = Float64[np.ndarray, "components pairs"]
+Point = Float64[np.ndarray, " components"]
+Values = Float64[np.ndarray, "policies states components"]
 
 
 def check(instance: Instance) -> Outcome:
-    """The cells against enumeration, and convexity against dense solves."""
+    """The cells of two and three rewards against enumeration and dense solves; convexity where they are too many."""
     rewards, _ = instance.tuple_of_rewards()
-    mdp = instance.mdp.with_rewards(rewards[0])
-    path = perturbation_path(mdp, rewards[1] - rewards[0], 0.0, 1.0, max_breakpoints=MOST_BREAKPOINTS)
-    return Outcome(claims=(*_cells(path), _convexity(mdp, path.direction)))
+    if len(rewards) < 2:
+        return unmet(Hypothesis("there are two rewards or more", holds=False))
+    mdp, rng = instance.mdp, instance.generator("Result 3")
+    values = all_values(mdp, rewards[:3])
+    claims: list[Claim] = []
+    for count, scope in ((2, "everywhere"), (3, "start"))[: len(rewards) - 1]:
+        part = rewards[:count]
+        phases = _phases(mdp, part, scope, exact=values is not None)
+        if phases.status == "truncated":
+            return Outcome(claims=(*claims, _convexity(mdp, rewards)))
+        if phases.arithmetic == "exact" and values is not None:
+            claims += _line(phases, values) if count == 2 else _triangle(mdp, phases, values)
+        claims.append(_optimum(mdp, part, phases, rng.dirichlet(np.ones(count), POINTS)))
+    return Outcome(claims=tuple(claims))
 
 
-def _cells(path: PerturbationPath) -> list[Claim]:
-    """Number of cells and the nearest wall; nothing where there are too many policies or the path is not complete."""
-    envelope = make_envelope(path.mdp, path.direction)
-    if envelope is None or path.status != "complete":
-        return []
-    walls = inner([item.t for item in path.breakpoints], 0.0, 1.0)
-    kinks = envelope.kinks(0.0, 1.0)
-    claims = [
-        Claim("cells of the weight, against enumeration", float(len(walls) + 1), float(len(kinks) + 1), "="),
-        Claim(
-            "distance of equal weights to the nearest wall", _nearest(walls), _nearest(kinks), "=", NEAR_WALL, size=1.0
-        ),
+def _phases(mdp: MDP, rewards: Rewards, scope: str, *, exact: bool) -> MixturePhases:
+    """The phases around equal weights: in fractions where there is an enumeration to compare with."""
+    count = len(rewards)
+    return mixture_phases(
+        mdp,
+        rewards,
+        weights=np.full(count, 1.0 / count),
+        scope=scope,
+        exact="auto" if exact else False,
+        max_cells=MOST_CELLS,
+        max_rounds=MOST_ROUNDS,
+    )
+
+
+def _line(phases: MixturePhases, values: Values) -> list[Claim]:
+    """Number of cells, every wall and the nearest one, where two rewards are mixed."""
+    kinks = Envelope(values[:, :, 0], values[:, :, 1] - values[:, :, 0]).kinks(0.0, 1.0)
+    walls = inner([float(wall.vertices[0, 1]) for wall in phases.walls], 0.0, 1.0)
+    same = len(walls) == len(kinks)
+    apart = max((abs(wall - kink) for wall, kink in zip(walls, kinks, strict=True)), default=0.0) if same else np.inf
+    # Moving w moves both weights, by as much: 2 |w - 1/2| in the 1-norm.
+    near = min((2.0 * abs(kink - 0.5) for kink in kinks), default=np.inf)
+    return [
+        Claim("cells of two rewards, against enumeration", float(len(phases.cells)), len(kinks) + 1.0, "="),
+        Claim("walls of two rewards, beside those of enumeration", 0.0, apart, "=", NEAR_WALL, size=1.0),
+        Claim("two equal weights: distance to the nearest wall", _distance(phases), near, "=", NEAR_WALL, size=1.0),
     ]
-    if path.mdp.initial is not None:
-        seen = envelope.mixed(path.mdp.initial).kinks(0.0, 1.0)
-        claims.append(Claim("cells of the return, at most those of all states", len(walls) + 1.0, len(seen) + 1.0))
-    return claims
 
 
-def _nearest(walls: list[float]) -> float:
-    return min((abs(w - 0.5) for w in walls), default=np.inf)
+def _triangle(mdp: MDP, phases: MixturePhases, values: Values) -> list[Claim]:
+    """The area of all cells and the nearest wall, where three rewards are mixed."""
+    area = sum(_area(cell.vertices) for cell in phases.cells)
+    near = _takeover(values.transpose(0, 2, 1) @ start_distribution(mdp))
+    return [
+        Claim("cells of three rewards: their part of the triangle", 1.0, area, "=", NEAR_WALL),
+        Claim("three equal weights: distance to the nearest wall", _distance(phases), near, "=", NEAR_WALL, size=1.0),
+    ]
 
 
-def _convexity(mdp: MDP, direction: Float64[np.ndarray, " pairs"]) -> Claim:
-    """V*(w) in the middle of two weights, above the mean of both by at most 0, in every state."""
+def _distance(phases: MixturePhases) -> float:
+    return np.inf if phases.nearest is None else phases.nearest.distance
+
+
+def _area(vertices: Float64[np.ndarray, "vertices 3"]) -> float:
+    """The part of the triangle of weights that a polygon with these corners, in turn, covers."""
+    x, y = vertices[:, 0], vertices[:, 1]
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+
+
+def _takeover(returns: Float64[np.ndarray, "policies components"]) -> float:
+    """1-norm of the least move from equal weights after which another policy is as good, and further on better.
+
+    Weight goes from the components where the other policy gains least to that where it gains most, none below 0.
+    """
+    count = returns.shape[1]
+    small = EQUAL * (1.0 + float(np.abs(returns).max()))
+    gains = returns - returns[int(np.argmax(returns.mean(axis=1)))]
+    least = np.inf
+    for gain in gains[gains.max(axis=1) > small]:
+        missing, moved = max(-float(gain.mean()), 0.0), 0.0
+        for worth in np.sort(gain.max() - gain)[::-1]:
+            step = min(missing / worth, 1.0 / count) if worth > small else 0.0
+            missing, moved = missing - step * worth, moved + step
+        least = min(least, 2.0 * moved)
+    return least
+
+
+def _optimum(mdp: MDP, rewards: Rewards, phases: MixturePhases, points: Float64[np.ndarray, "points n"]) -> Claim:
+    """The return of the optimum at these weights, by dense solves, beside that of the cells in which they lie."""
+    apart, errors, large = [], [], 0.0
+    for point in points:
+        q, error = measured_q(mdp, point @ rewards)
+        best = float(np.maximum.reduceat(q, mdp.offsets[:-1]) @ start_distribution(mdp))
+        offered = [float(point @ cell.values) for cell in phases.cells if _holds(cell.vertices, point)]
+        apart.append(max((abs(best - value) for value in offered), default=np.inf))
+        errors.append(error)
+        large = max(large, float(np.abs(q).max()))
+    error = max(errors) + phases.error_bound + rounding(mdp, large + float(np.abs(rewards).max()))
+    return Claim(f"V* at weights of {len(rewards)} rewards, beside its cell", 0.0, max(apart), "=", error, large)
+
+
+def _holds(vertices: Float64[np.ndarray, "vertices n"], point: Point) -> bool:
+    """Whether a point is in an interval, or in a polygon whose corners are in turn; its edge counts."""
+    if len(point) == 2:
+        return bool(vertices[:, 0].min() <= point[0] <= vertices[:, 0].max())
+    x, y = (vertices - point)[:, :2].T
+    turns = x * np.roll(y, -1) - y * np.roll(x, -1)
+    return bool((turns >= 0.0).all() or (turns <= 0.0).all())
+
+
+def _convexity(mdp: MDP, rewards: Rewards) -> Claim:
+    """V* of two rewards in the middle of two weights, above the mean of both by at most 0, in every state."""
     values, errors = [], []
-    for w in np.linspace(0.0, 1.0, 2 * POINTS - 1).tolist():
-        q, error = measured_q(mdp, mdp.rewards + w * direction)
+    for w in np.linspace(0.0, 1.0, 2 * CHORDS - 1).tolist():
+        q, error = measured_q(mdp, (1.0 - w) * rewards[0] + w * rewards[1])
         values.append(np.maximum.reduceat(q, mdp.offsets[:-1]))
         errors.append(error)
     bends = [np.max(middle - (left + right) / 2.0) for (left, middle), (_, right) in pairwise(pairwise(values))]
@@ -68,8 +155,8 @@ def _convexity(mdp: MDP, direction: Float64[np.ndarray, " pairs"]) -> Claim:
 
 STATEMENT = Statement(
     number="Result 3",
-    title="Cells of the mixture weight",
-    says="V* is convex and piecewise linear in the weight of two rewards; its cells and walls are found exactly.",
+    title="Cells of the mixture weights",
+    says="V* is convex and piecewise linear in the weights of rewards; its cells and walls are found exactly.",
     example="unique chain",
     check=check,
     most_states=1000,
