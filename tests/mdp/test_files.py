@@ -213,6 +213,16 @@ def test_a_file_that_was_cut_off(tmp_path):
         (tmp_path / "mdp.npz").write_bytes(whole[:length])
         with pytest.raises(InvalidInputError, match=r"mdp.npz: .*not a complete .npz archive"):
             load_mdp(tmp_path / "mdp.npz")
+
+
+@pytest.mark.parametrize(("mark", "offset"), [(b"PK\x01\x02", 6), (b"PK\x01\x02", 10), (b"PK\x01\x02", 8)])
+def test_npz_with_a_version_a_compression_or_a_key_that_nobody_knows(tmp_path, mark, offset):
+    np.savez(tmp_path / "mdp.npz", **GOOD)
+    whole = bytearray((tmp_path / "mdp.npz").read_bytes())
+    whole[whole.index(mark) + offset] = 0x6F
+    (tmp_path / "mdp.npz").write_bytes(whole)
+    with pytest.raises(InvalidInputError, match=r"mdp.npz: .*not a complete .npz archive"):
+        load_mdp(tmp_path / "mdp.npz")
     np.save(tmp_path / "single.npy", np.ones(3))
     (tmp_path / "single.npy").rename(tmp_path / "mdp.npz")
     with pytest.raises(InvalidInputError, match="single array"):

@@ -84,12 +84,15 @@ def write_npz(mdp: MDP, path: Path, **components: Any) -> None:
 
 def _entries(path: Path) -> dict[str, np.ndarray]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array")
-        with loaded as archive:
-            return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
+        # NumPy leaves a path open that turns out to be no archive.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")
+            with loaded as archive:
+                return {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError) as error:
+        # RuntimeError: encrypted entries, and compression or versions that zipfile does not know.
         raise fail(
             got=f"a file that is not a complete .npz archive of plain arrays ({error})",
             expected="what numpy.savez writes, without object arrays",

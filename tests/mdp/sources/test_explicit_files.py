@@ -225,6 +225,12 @@ def test_drn_by_hand(tmp_path):
         ("state 0 [1] init\n\taction go", "action go", "before the first state"),
         ("0 : 1/4", "0 1/4", r"line 11: Got '0 1/4'"),
         ("0 : 1/4", "0 : 1/0", "number"),
+        ("state 1", "state " + "9" * 5000, r"m.drn, line 13: .*'9+'; expected a number from 0 to 1"),
+        ("@type", '//policycliff {"gamma": {}}\n@type', r"m.drn, line 1: .*the discount"),
+        ("@type", '//policycliff {"gamma": 2}\n@type', r"m.drn, line 1: .*in \[0, 1\]"),
+        ("@type", '//policycliff {"action_names": 3}\n@type', r"m.drn, line 1: .*`action_names` 3"),
+        ("@type", '//policycliff {"gamma": ' + "1" * 5000 + "}\n@type", r"m.drn, line 1: .*without JSON"),
+        ("state 0", '//policycliff {"initial": 1}\nstate 0', r"m.drn, line 9: .*before the first state"),
     ],
 )
 def test_wrong_drn(tmp_path, old, new, message):
@@ -256,6 +262,12 @@ def test_wrong_drn(tmp_path, old, new, message):
         ("m.lab", "2: 1", "2: 5", r"label number 5"),
         ("m.sta", "2:(1,0)", "1:(1,0)", r"m.sta, line 4: .*state 1 twice"),
         ("m.sta", "2:(1,0)\n", "", r"2 states; expected 3"),
+        ("m.tra", "2 0 2 1\n", "2 0 2 1", r"m.tra, line 6: .*a last line without a line break, '2 0 2 1'"),
+        ("m.lab", "2: 1\n", "2", r"m.lab, line 3: .*may end early"),
+        ("m.sta", "2:(1,0)\n", "2:(1", r"m.sta, line 4: .*may end early"),
+        ("m.trew", "0 0 2 2\n", "0 0 2 2.", r"m.trew, line 3: .*may end early"),
+        ("m.trew", "0 0 2 2\n", "", r"m.trew, line 1: .*1 lines with rewards; expected 2"),
+        ("m.srew", "1 0.25\n", "", r"m.srew, line 1: .*'3'"),
     ],
 )
 def test_wrong_prism_files(tmp_path, file, old, new, message):

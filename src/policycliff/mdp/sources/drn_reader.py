@@ -92,7 +92,7 @@ def _head(lines: Iterator[Line], path: Path) -> _Head:
     head, section = _Head(), ""
     for line in lines:
         if line.text.startswith(KEPT):
-            head.kept |= _kept(line)
+            head.kept |= _checked_head(line)
         elif line.text.startswith("//"):
             continue
         elif line.text.startswith("@"):
@@ -282,15 +282,28 @@ class _Body:
     def _keep(self, line: Line) -> None:
         """A comment of ours on the state that stands above it."""
         fields, state = _kept(line), len(self.state_rewards) - 1
+        if state < 0:
+            raise line.fail(got="a comment on a state before the first state", expected="state 0", remedy="Move it.")
         if "name" in fields:
             self.names[state] = str(fields["name"])
         if "initial" in fields:
             self._start[state] = line.number_of(str(fields["initial"]), "the initial probability")
 
 
+def _checked_head(line: Line) -> dict[str, Any]:
+    """A comment of ours before the states: discount, and action names in the order of their indices."""
+    fields = _kept(line)
+    gamma, names = fields.get("gamma", 0.0), fields.get("action_names", [])
+    if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0.0 <= gamma <= 1.0:
+        raise line.fail(got=f"the discount {gamma!r}", expected="a number in [0, 1]", remedy="Correct the comment.")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise line.fail(got=f"`action_names` {names!r}", expected="a list of names", remedy="Correct the comment.")
+    return fields
+
+
 def _kept(line: Line) -> dict[str, Any]:
     try:
         value = json.loads(line.text[len(KEPT) :])
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise line.fail(got=f"a comment {KEPT!r} without JSON", expected="an object", remedy="Take it out.") from error
     return value if isinstance(value, dict) else {}

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from policycliff.errors import InvalidInputError, SourceNotFoundError
 
+# More digits than any number of states has; Python refuses to read some thousands.
+MAX_DIGITS = 18
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -24,8 +27,8 @@ class Line:
     def whole(self, word: str, what: str, *, below: int | None = None) -> int:
         """A number from 0 on, below a limit where one is known."""
         limit = "" if below is None else f" to {below - 1}"
-        if not word.isdecimal() or (below is not None and int(word) >= below):
-            raise self.fail(got=f"{what} {word!r}", expected=f"a number from 0{limit}", remedy="Correct it.")
+        if not word.isdecimal() or len(word) > MAX_DIGITS or (below is not None and int(word) >= below):
+            raise self.fail(got=f"{what} {word[:40]!r}", expected=f"a number from 0{limit}", remedy="Correct it.")
         return int(word)
 
     def number_of(self, word: str, what: str) -> float:
@@ -56,12 +59,17 @@ class Line:
         return value
 
 
-def read_lines(path: Path) -> Iterator[Line]:
+def read_lines(path: Path, *, ended: bool = False) -> Iterator[Line]:
     """The lines that are not empty, stripped.
+
+    Args:
+        path: the file.
+        ended: whether the last line has to end in a line break: in formats without an end mark a number that is cut
+            off reads as another number.
 
     Raises:
         SourceNotFoundError: there is no such file.
-        InvalidInputError: it is not text in UTF-8.
+        InvalidInputError: it is not text in UTF-8, or its last line is not ended.
     """
     if not path.is_file():
         raise SourceNotFoundError(f"Got {str(path)!r}; expected a file that exists. Check the path.")
@@ -69,7 +77,14 @@ def read_lines(path: Path) -> Iterator[Line]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path.name}: not text in UTF-8 ({error}). Save it again.") from error
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    if ended and text and text.splitlines(keepends=True)[-1] == lines[-1]:
+        raise Line(path.name, len(lines), "").fail(
+            got=f"a last line without a line break, {lines[-1][-40:]!r}",
+            expected="one at the end of each line; the file may end early",
+            remedy="Export it again, or add the line break if the file is whole.",
+        )
+    for number, line in enumerate(lines, 1):
         if line.strip():
             yield Line(path.name, number, line.strip())
 

@@ -80,7 +80,7 @@ def reward_files(path: Path) -> dict[str, list[Path]]:
 
 def _transitions(path: Path) -> tuple[list[Choice], int]:
     """All choices in order, and the number of states."""
-    lines = iter(read_lines(path))
+    lines = iter(read_lines(path, ended=True))
     first = next(lines, None)
     if first is None:
         raise file_fail(path, got="an empty file", expected="transitions", remedy="Export it again.")
@@ -213,10 +213,11 @@ def _expected(choice: Choice, paid: dict[int, float]) -> float:
 
 def _reward_lines(path: Path) -> Iterator[Line]:
     """The lines with rewards; a first line of counts is told by its columns."""
-    lines = [line for line in read_lines(path) if not line.text.startswith("#")]
+    lines = [line for line in read_lines(path, ended=True) if not line.text.startswith("#")]
     if (len(lines) > 1 and len(lines[0].text.split()) != len(lines[1].text.split())) or (
         len(lines) > 1 and path.name.endswith(".srew") and _is_header(lines)
     ):
+        _check_count(lines)
         lines = lines[1:]
     width = len(lines[0].text.split()) if lines else 2
     for line in lines:
@@ -227,6 +228,19 @@ def _reward_lines(path: Path) -> Iterator[Line]:
                 remedy="Export it again; the file may end early.",
             )
         yield line
+
+
+def _check_count(lines: list[Line]) -> None:
+    """Raise unless as many lines follow the first one as its last count says."""
+    header = lines[0].text.split()
+    if len(header) in {2, 3} and all(word.isdecimal() for word in header):
+        count = lines[0].whole(header[-1], "the number of rewards")
+        if count != len(lines) - 1:
+            raise lines[0].fail(
+                got=f"{len(lines) - 1} lines with rewards",
+                expected=f"{count}, as this first line says",
+                remedy="Export it again; the file may end early.",
+            )
 
 
 def _is_header(lines: list[Line]) -> bool:
@@ -242,7 +256,7 @@ def _labels(path: Path, n_states: int) -> dict[str, list[int]]:
         return labels
     prism: dict[str, str] | None = None
     declared, inside = False, False
-    for line in read_lines(path):
+    for line in read_lines(path, ended=True):
         if line.text in {"#DECLARATION", "#END"}:
             inside, declared = line.text == "#DECLARATION", True
         elif inside:
@@ -273,7 +287,7 @@ def _state_names(path: Path, n_states: int) -> list[str] | None:
     """Names from the variables' values; None where there is no file."""
     if not path.is_file():
         return None
-    lines = list(read_lines(path))
+    lines = list(read_lines(path, ended=True))
     variables = lines[0].text.strip("()").split(",") if lines else []
     names: dict[int, str] = {}
     for line in lines[1:]:
