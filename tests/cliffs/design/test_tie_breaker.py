@@ -276,3 +276,14 @@ def test_summaries():
 def test_bad_input(target, options, message):
     with pytest.raises(InvalidInputError, match=message):
         design_tie_breaker(MDP.from_arrays(np.ones((1, 2, 1)), [[1.0, 0.0]], 0.5), target, **options)
+
+
+@pytest.mark.parametrize("norm", ["inf", "1", "2"])
+def test_a_margin_that_is_there_already_up_to_rounding_where_nothing_may_change(norm):
+    mdp = MDP.from_arrays(np.ones((1, 3, 1)), [[0.0, 1.0, 0.0]], 0.9)
+    design = design_tie_breaker(mdp, [0.0, 1.0, 0.0], 1.0, norm, allowed=np.zeros(3, dtype=bool))
+    assert (design.status, design.size, design.changed.size) == ("unresolved", 0.0, 0)
+    assert "is missing" in design.reason
+    assert 1.0 - 1e-11 < design.attained_margin < 1.0
+    less = design_tie_breaker(mdp, [0.0, 1.0, 0.0], 1.0 - 1e-11, norm, allowed=np.zeros(3, dtype=bool))
+    assert (less.status, less.size) == ("solved", 0.0)

@@ -85,7 +85,8 @@ def _linear(task: DesignTask) -> Guess:
         np.concatenate([np.zeros(matrix.shape[1]), np.ones(bounds.shape[1])]),
         (sp.vstack([wide[below], above, under], format="csr"), np.pad(program.right[below], (0, 2 * rows))),
         (wide[equal], program.right[equal]),
-        np.full(matrix.shape[1] + bounds.shape[1], -np.inf),
+        # Where nothing may change no row holds t up.
+        np.pad(np.full(matrix.shape[1], -np.inf), (0, bounds.shape[1]), constant_values=-np.inf if rows else 0.0),
     )
     if found.status != 0:
         return no_guess(task, IMPOSSIBLE if found.status == 2 else STOPPED)

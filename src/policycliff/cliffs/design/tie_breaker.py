@@ -161,6 +161,9 @@ def _reason(task: DesignTask, found: Found) -> str:
     """One sentence on the outcome."""
     if found.status == "impossible":
         return _obstacle(task, found)
+    if found.status == "unresolved" and np.isfinite(found.size):
+        missed = task.margin - found.attained
+        return f"The change is not proven to attain the margin: up to {missed:.1e} is missing. Ask for that much less."
     if found.status == "unresolved":
         return "The solver reached no change with the margin; try a smaller margin or more allowed pairs."
     if found.size == 0.0:
