@@ -259,7 +259,9 @@ def _components(steps: list[_Step], top: dict[str, Any]) -> JsonComponents:
             expected="as many for every action",
             remedy="Write 0 where a component pays nothing.",
         )
-    size = sizes.pop() if sizes else 1
+    # Where all states are terminal only the names say how many rewards there are.
+    given = top.get("reward_names")
+    size = sizes.pop() if sizes else len(given) if isinstance(given, list) and given else 1
     names = top.get("reward_names", ["reward"] if size == 1 else [f"reward_{k}" for k in range(size)])
     weights = top.get("weights", [1.0 / size] * size)
     for key, listed in (("reward_names", names), ("weights", weights)):

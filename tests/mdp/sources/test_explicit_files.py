@@ -263,6 +263,7 @@ def test_wrong_drn(tmp_path, old, new, message):
         ("m.sta", "2:(1,0)", "1:(1,0)", r"m.sta, line 4: .*state 1 twice"),
         ("m.sta", "2:(1,0)\n", "", r"2 states; expected 3"),
         ("m.tra", "2 0 2 1\n", "2 0 2 1", r"m.tra, line 6: .*a last line without a line break, '2 0 2 1'"),
+        ("m.lab", "2: 1", ":", r"m.lab, line 3: .*the state ''"),
         ("m.lab", "2: 1\n", "2", r"m.lab, line 3: .*may end early"),
         ("m.sta", "2:(1,0)\n", "2:(1", r"m.sta, line 4: .*may end early"),
         ("m.trew", "0 0 2 2\n", "0 0 2 2.", r"m.trew, line 3: .*may end early"),
@@ -305,6 +306,31 @@ def test_wrong_rewards_in_json(tmp_path, text, message):
     body = '{"gamma": 0.5, "states": [{"actions": [{' + text + "}]}]}"
     with pytest.raises(InvalidInputError, match=message):
         read_source(write(tmp_path, {"m.json": body}))
+
+
+@pytest.mark.parametrize("ending", [".npz", ".json"])
+def test_one_reward_keeps_its_name_and_several_are_known_without_actions(tmp_path, ending):
+    one = plain_source(token_tree(["a", "b"], [1.0, 0.0]))
+    write_source(with_components(one, one.rewards, reward_names=("steps",), weights=[1.0]), tmp_path / f"one{ending}")
+    assert read_source(tmp_path / f"one{ending}").reward_names == ("steps",)
+    end = MDP.from_arrays(np.ones((1, 1, 1)), [[0.0]], 0.5, terminal=np.array([True]))
+    two = with_components(plain_source(end), np.zeros((2, 1)), reward_names=("x", "y"), weights=[0.25, 0.75])
+    write_source(two, tmp_path / f"two{ending}")
+    back = read_source(tmp_path / f"two{ending}")
+    assert (back.reward_names, back.weights.tolist(), back.rewards.shape) == (("x", "y"), [0.25, 0.75], (2, 1))
+
+
+def test_action_names_that_make_the_same_word_stay_apart(tmp_path):
+    names = ["x:y", "x,y", "x_y_1"]
+    mdp = MDP.from_arrays(np.ones((1, 3, 1)), [[1.0, 2.0, 3.0]], 0.5, action_names=names)
+    write_source(mdp, tmp_path / "m.drn")
+    back = read_source(tmp_path / "m.drn").mdp
+    assert (back.action_names, back.actions.tolist()) == (tuple(names), [0, 1, 2])
+    assert [line.split()[1] for line in (tmp_path / "m.drn").read_text().splitlines() if "\taction" in line] == [
+        "x_y",
+        "x_y_1",
+        "x_y_1_2",
+    ]
 
 
 def test_tables(tmp_path):

@@ -169,6 +169,17 @@ def action_word(name: str) -> str:
     return word if word[:1].isalpha() or word[:1] == "_" else f"a_{word}"
 
 
+def action_words(names: Sequence[str]) -> list[str]:
+    """`action_word` of each name; one that is another's word too gets its index."""
+    words: list[str] = []
+    for i, name in enumerate(names):
+        word = action_word(name)
+        while word in words:
+            word += f"_{i}"
+        words.append(word)
+    return words
+
+
 def _named_actions(
     model: ExplicitModel, positions: Int64[np.ndarray, " pairs"]
 ) -> tuple[Int64[np.ndarray, " pairs"], list[str] | None]:
@@ -183,8 +194,8 @@ def _named_actions(
         if distinct and None not in given:
             return np.array([int(name or 0) for name in given], np.int64), None
         return positions, None
-    words = {action_word(name): i for i, name in enumerate(model.action_names or ())}
-    if distinct and len(words) == len(model.action_names or ()) and all(name in words for name in given):
+    words = {word: i for i, word in enumerate(action_words(model.action_names or ()))}
+    if distinct and all(name in words for name in given):
         return np.array([words[name or ""] for name in given], np.int64), list(model.action_names or ())
     order: dict[str, int] = {}
     used: set[tuple[int, str]] = set()

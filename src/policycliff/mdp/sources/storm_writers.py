@@ -14,7 +14,7 @@ import numpy as np
 from policycliff.mdp.messages import fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.sources.drn_reader import KEPT
-from policycliff.mdp.sources.explicit import TERMINAL_LABEL, action_word
+from policycliff.mdp.sources.explicit import TERMINAL_LABEL, action_words
 from policycliff.mdp.sources.source import MDPSource
 
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
@@ -76,7 +76,7 @@ def _drn_head(source: MDPSource) -> list[str]:
 def _drn_states(source: MDPSource) -> Iterator[str]:
     mdp, rewards = source.mdp, source.rewards
     zeros = ", ".join(["0"] * len(rewards))
-    uniform = _is_uniform(mdp)
+    uniform, words = _is_uniform(mdp), _action_words(mdp)
     for state in range(mdp.n_states):
         yield f"state {state} [{zeros}] {' '.join(_labels(mdp, state))}".rstrip()
         kept: dict[str, object] = {} if mdp.state_names is None else {"name": mdp.state_names[state]}
@@ -86,15 +86,15 @@ def _drn_states(source: MDPSource) -> Iterator[str]:
             yield KEPT + json.dumps(kept)
         for pair in range(int(mdp.offsets[state]), int(mdp.offsets[state + 1])):
             paid = ", ".join(repr(float(component[pair])) for component in rewards)
-            yield f"\taction {_action(mdp, pair)} [{paid}]"
+            yield f"\taction {words[mdp.actions[pair]]} [{paid}]"
             yield from (f"\t\t{target} : {probability!r}" for target, probability in _successors(mdp, state, pair))
 
 
-def _action(mdp: MDP, pair: int) -> str:
-    label = int(mdp.actions[pair])
+def _action_words(mdp: MDP) -> list[str]:
+    """What each action is called, by its index."""
     if mdp.action_names is None:
-        return str(label)
-    return action_word(mdp.action_names[label])
+        return [str(label) for label in range(int(mdp.actions.max()) + 1)]
+    return action_words(mdp.action_names)
 
 
 def _labels(mdp: MDP, state: int) -> list[str]:
@@ -127,8 +127,9 @@ def _rows(mdp: MDP) -> Iterator[tuple[int, int, int, int, float]]:
 
 
 def _transition_lines(mdp: MDP) -> Iterator[str]:
+    words = _action_words(mdp)
     for state, choice, pair, target, probability in _rows(mdp):
-        name = "" if mdp.action_names is None else f" {_action(mdp, pair)}"
+        name = "" if mdp.action_names is None else f" {words[mdp.actions[pair]]}"
         yield f"{state} {choice} {target} {probability!r}{name}\n"
 
 

@@ -273,7 +273,7 @@ def _labels(path: Path, n_states: int) -> dict[str, list[int]]:
 
 
 def _labelled(line: Line, prism: dict[str, str] | None, n_states: int) -> tuple[int, list[str]]:
-    first, *rest = line.text.replace(":", " ", 1).split()
+    first, *rest = line.text.replace(":", " ", 1).split() or [""]
     state = line.whole(first, "the state", below=n_states)
     if prism is None:
         return state, rest

@@ -50,7 +50,7 @@ def write_source(source: MDPSource | MDP, path: str | Path) -> list[Path]:
     place = Path(path)
     files = written_files(given, place)
     ending = place.suffix.lower()
-    several = len(given.reward_names) > 1
+    several = given.reward_names != ("reward",)
     if ending == ".npz":
         extra = {"components": given.rewards, "reward_names": np.array(given.reward_names), "weights": given.weights}
         write_whole(place, lambda temporary: write_npz(given.mdp, temporary, **(extra if several else {})))
