@@ -40,7 +40,7 @@ def check(instance: Instance) -> Outcome:
     best = float(np.einsum("psk,k,ks->p", values, SHARES, shared).max())
     slack = error + rounding(mdp, float(np.abs(rewards).max()) + float(np.abs(effective).max()))
     greedy = _mixture(mdp, greedy_pairs(mdp, effective), rewards, shared)
-    own = rng.dirichlet(np.ones(mdp.n_states), 3)
+    own = np.eye(mdp.n_states)[rng.choice(np.flatnonzero(~mdp.terminal | mdp.terminal.all()), 3)]
     found = mixture_gap(mdp, rewards, starts=own, proportions=SHARES)
     returns = np.einsum("psk,k,ks->p", values, SHARES, own)
     return Outcome(
