@@ -49,6 +49,20 @@ def as_integer(name: str, value: Any) -> int:
     return int(value)
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise fail(got=f"{name} = {value!r}", expected="True or False", remedy=f"Pass `{name}` as a bool.")
+    return bool(value)
+
+
+def check_kind(name: str, value: Any, kind: type | tuple[type, ...], *, made_by: str) -> None:
+    """Raise unless an object is of the kind that is expected here."""
+    if not isinstance(value, kind):
+        kinds = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
+        raise fail(got=f"`{name}` of type {type(value).__name__}", expected=kinds, remedy=f"Make one with {made_by}.")
+
+
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """One of a few words."""
     if not isinstance(value, str) or value not in choices:
@@ -127,6 +141,8 @@ def check_names(name: str, names: Sequence[str] | None, size: int) -> tuple[str,
     """Names as a tuple of distinct strings, one each."""
     if names is None:
         return None
+    if not np.iterable(names):
+        raise fail(got=f"{name} = {names!r}", expected="a list of names", remedy=f"Put the names in a list of {size}.")
     result = tuple(str(item) for item in names)
     if len(result) != size:
         raise fail(

@@ -27,6 +27,7 @@ from policycliff.cliffs.design.membership import ConeMembership, decide
 from policycliff.cliffs.design.search import find_change
 from policycliff.cliffs.design.task import DesignTask
 from policycliff.mdp.compilation import frozen
+from policycliff.mdp.messages import check_flag, check_kind
 from policycliff.mdp.model import MDP
 from policycliff.values.regularizers import check_policy
 
@@ -107,7 +108,7 @@ class FeasibleRewards:
         Raises:
             InvalidInputError: wrong rewards, or `exact` for an MDP that is too large for it.
         """
-        return decide(self.mdp.with_rewards(rewards), self.policy, exact=exact)
+        return decide(self.mdp.with_rewards(rewards), self.policy, exact=check_flag("exact", exact))
 
     def distance(self, rewards: Any, *, norm: str = "inf") -> ConeDistance:
         """The least change that takes the reward to the boundary (from inside) or into the cone (from outside).
@@ -199,6 +200,7 @@ def feasible_rewards(mdp: MDP, policy: Any) -> FeasibleRewards:
         >>> cone.contains([[1.0, 0.0]]).status, cone.project([[0.0, 1.0]]).round(6)
         ('inside', array([0.5, 0.5]))
     """
+    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
     return FeasibleRewards(mdp=mdp, policy=frozen(check_policy("policy", policy, mdp)))
 
 

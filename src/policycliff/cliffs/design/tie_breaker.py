@@ -31,7 +31,7 @@ from policycliff.cliffs.design.search import Found, find_change
 from policycliff.cliffs.design.targets import best_targets
 from policycliff.cliffs.design.task import DesignTask
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import check_flag, check_kind, fail
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import start_distribution
 
@@ -82,6 +82,8 @@ def design_tie_breaker(
         >>> round(design.size, 9), design.change.round(9)
         (0.75, array([-0.75,  0.75]))
     """
+    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_flag("reachable_only", reachable_only)
     if (target_policy is None) == (true_rewards is None):
         raise fail(
             got="neither `target_policy` nor `true_rewards`" if true_rewards is None else "both targets",

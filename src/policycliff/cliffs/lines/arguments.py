@@ -71,7 +71,7 @@ def check_direction(name: str, mdp: MDP, value: Any) -> Float64[np.ndarray, " pa
 
 def check_exact(mdp: MDP, *, exact: bool | str) -> None:
     """`exact` is True, False or "auto", and True only where the MDP is small enough."""
-    if exact not in (True, False, "auto"):
+    if not isinstance(exact, bool | str | np.bool_) or exact not in (True, False, "auto"):
         raise fail(got=f"exact = {exact!r}", expected="True, False or 'auto'", remedy="Choose one.")
     if exact is True and not fits_exact(mdp):
         raise fail(

@@ -27,7 +27,7 @@ from policycliff.cliffs.soft.calibration import calibrate_temperature
 from policycliff.cliffs.verdict.result import MDPAnalysis, Steadiness, TiePrice
 from policycliff.cliffs.verdict.words import advice_of, findings_of
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_number, fail
+from policycliff.mdp.messages import as_number, check_flag, check_kind, check_names, fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.sources.source import MDPSource, check_weights, plain_source, with_components
 from policycliff.policies.occupancy import state_visits
@@ -78,6 +78,8 @@ def analyze_mdp(
         ('critical', '1 state')
     """
     show = progress if progress is not None else _say_nothing
+    check_kind("mdp", mdp, (MDP, MDPSource), made_by="MDP.from_arrays or read_source")
+    check_flag("exact", exact)
     source = mixture_source(mdp, rewards=rewards, weights=weights, reward_names=reward_names)
     error = _reward_error(source, reward_error)
     world = source.mdp
@@ -123,7 +125,7 @@ def mixture_source(mdp: MDP | MDPSource, *, rewards: Any, weights: Any, reward_n
         return source
     if rewards is None:
         components = source.rewards
-        names = source.reward_names if reward_names is None else tuple(str(name) for name in reward_names)
+        default = source.reward_names
     else:
         listed = list(rewards) if np.iterable(rewards) and not isinstance(rewards, str | dict) else []
         if not listed or np.ndim(listed[0]) == 0:
@@ -133,9 +135,8 @@ def mixture_source(mdp: MDP | MDPSource, *, rewards: Any, weights: Any, reward_n
                 remedy="Put the components on the first axis.",
             )
         components = np.stack([source.mdp.with_rewards(component).rewards for component in listed])
-        names = tuple(f"reward_{k}" for k in range(len(listed))) if reward_names is None else tuple(reward_names)
-    if len(names) != len(components):
-        raise fail(got=f"{len(names)} `reward_names`", expected=f"{len(components)}", remedy="One a component.")
+        default = tuple(f"reward_{k}" for k in range(len(listed)))
+    names = check_names("reward_names", reward_names, len(components)) or default
     given = source.weights if weights is None and rewards is None else weights
     mixture = None if given is None else check_weights(given, len(components))
     return with_components(source, components, reward_names=names, weights=mixture)

@@ -16,7 +16,7 @@ import numpy as np
 from policycliff.errors import InvalidInputError
 from policycliff.mdp.files import load_mdp
 from policycliff.mdp.json_file import read_json_components
-from policycliff.mdp.messages import check_gamma, fail
+from policycliff.mdp.messages import as_integer, check_gamma, fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.npz_file import read_npz_components
 from policycliff.mdp.sources.drn_reader import read_drn
@@ -66,6 +66,14 @@ def read_source(
     """
     text = str(source)
     wanted = None if gamma is None else check_gamma(gamma)
+    if max_states is not None and as_integer("max_states", max_states) < 1:
+        raise fail(got=f"max_states = {max_states}", expected="at least 1", remedy="Leave it out for the default.")
+    if options is not None and not isinstance(options, Mapping):
+        raise fail(
+            got=f"options = {options!r}",
+            expected="keyword arguments of the environment as a dictionary",
+            remedy="For example {'is_slippery': False}.",
+        )
     if ENVIRONMENT_ID.fullmatch(text) and not Path(text).exists():
         show = progress if progress is not None else _say_nothing
         return environment_source(text, options=options or {}, gamma=wanted, max_states=max_states, progress=show)

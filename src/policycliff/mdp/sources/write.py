@@ -6,7 +6,7 @@ import numpy as np
 
 from policycliff.mdp.files import write_whole
 from policycliff.mdp.json_file import write_json
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import check_kind, fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.npz_file import write_npz
 from policycliff.mdp.sources.source import MDPSource, plain_source
@@ -46,6 +46,8 @@ def write_source(source: MDPSource | MDP, path: str | Path) -> list[Path]:
     Raises:
         InvalidInputError: another ending, a folder that cannot be written to, or names that the format cannot hold.
     """
+    check_kind("source", source, (MDP, MDPSource), made_by="MDP.from_arrays or read_source")
+    check_kind("path", path, (str, Path), made_by="pathlib.Path")
     given = plain_source(source) if isinstance(source, MDP) else source
     place = Path(path)
     files = written_files(given, place)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.cliffs.phases.phases import MixturePhases
+from policycliff.mdp.messages import check_names, fail
 from policycliff.report.format import number
 from policycliff.report.plots.layout import GREY, RED, SERIES, Plot, Trace, axis, faint, plot, rows_height
 from policycliff.report.text import plot_label
@@ -37,8 +38,15 @@ def phases_figure(phases: Result | MixturePhases, *, names: Sequence[str] | None
         [[0.5], [0.5]]
     """
     result: Result = phases.to_dict() if isinstance(phases, MixturePhases) else phases
+    if not isinstance(result, Mapping) or not {"corners", "cells"} <= set(result):
+        raise fail(
+            got=f"`phases` of type {type(phases).__name__}",
+            expected="a MixturePhases, or its to_dict()",
+            remedy="Make one with mixture_phases.",
+        )
     corners = len(result["corners"])
-    labels = [f"corner {j}" for j in range(corners)] if names is None else [plot_label(name) for name in names]
+    called = check_names("names", names, corners)
+    labels = [f"corner {j}" for j in range(corners)] if called is None else [plot_label(name) for name in called]
     if corners == 2:
         return bar_of_cells(result, labels)
     if corners == 3:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.mdp.messages import check_choice, check_distribution, fail
+from policycliff.mdp.messages import check_choice, check_distribution, check_kind, fail
 from policycliff.mdp.model import MDP
 from policycliff.rewards.distances.canonical import dard_canonical, epic_canonical
 from policycliff.rewards.distances.coverage import TRANSITIONS, UNIFORM, make_coverage
@@ -105,6 +105,7 @@ def reward_distance(
         >>> round(reward_distance(bandit, [1.0, 0.0, 0.0], [2.0, 1.0, 1.0], kind="shaping").value, 9)
         0.0
     """
+    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
     check_choice("kind", kind, KINDS)
     given = {
         "policy": policy,
@@ -187,9 +188,9 @@ def _starc(
     words: tuple[str | None, str | None, str | None],
 ) -> RewardDistance:
     """A STARC distance."""
-    canonical = check_choice("canonical", words[0] or VALUE, (VALUE, MINIMAL))
-    norm = check_choice("norm", words[1] or "2", NORMS)
-    metric = check_choice("metric", words[2] or norm, NORMS)
+    canonical = check_choice("canonical", VALUE if words[0] is None else words[0], (VALUE, MINIMAL))
+    norm = check_choice("norm", "2" if words[1] is None else words[1], NORMS)
+    metric = check_choice("metric", norm if words[2] is None else words[2], NORMS)
     if canonical == MINIMAL and who == "given":
         raise fail(got="`policy` with canonical = 'minimal'", expected="no policy", remedy="Drop `policy`.")
     norms = make_norms(mdp, canonical)
