@@ -18,7 +18,7 @@ def main() -> None:
     """Print distances at three mixtures, and draw the distance of the weights along the weight of impact."""
     source = read_source("breakable-bottles-v0", gamma=0.99)
     for weights in ([1 / 3, 1 / 3, 1 / 3], [0.3, 0.4, 0.3], [0.1, 0.1, 0.8]):
-        found = analyze_mdp(source, weights=weights)
+        found = analyze_mdp(source, weights=weights, quick=True)
         alone = ", ".join(
             f"{name} {radius.radius:.3g}"
             for name, radius in zip(source.reward_names, found.component_radii, strict=True)

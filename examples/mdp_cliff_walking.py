@@ -18,8 +18,8 @@ def main() -> None:
     """Print ties and radii at several discounts, and draw the radius of the slippery one."""
     radii = []
     for gamma in GAMMAS:
-        dry = analyze_mdp(read_source("CliffWalking-v1", gamma=gamma))
-        wet = analyze_mdp(read_source("CliffWalkingSlippery-v1", gamma=gamma))
+        dry = analyze_mdp(read_source("CliffWalking-v1", gamma=gamma), quick=True)
+        wet = analyze_mdp(read_source("CliffWalkingSlippery-v1", gamma=gamma), quick=True)
         radii.append(wet.radius.radius)
         print(
             f"gamma {gamma}: dry {dry.counts()['tied']} tied, {dry.counts()['tied_and_reached']} on the way, an error "

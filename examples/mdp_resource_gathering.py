@@ -19,7 +19,7 @@ def main() -> None:
     source = read_source("resource-gathering-v0", gamma=0.9)
     ends = []
     for weight in WEIGHTS:
-        found = analyze_mdp(source, weights=[weight, (1.0 - weight) / 2, (1.0 - weight) / 2])
+        found = analyze_mdp(source, weights=[weight, (1.0 - weight) / 2, (1.0 - weight) / 2], quick=True)
         price = next((price for price in found.tie_prices if price.name == "death"), None)
         decided = 0.0 if price is None else price.best - price.worst
         ends.append((0.0, 0.0) if price is None else (abs(price.best), abs(price.worst)))
@@ -28,7 +28,7 @@ def main() -> None:
             f"death {weight:.2f}: {counts['tied_and_reached']} tied states on the way decide {decided:.4f} deaths; "
             f"optimal policies die {ends[-1][0]:.4f} to {ends[-1][1]:.4f}"
         )
-    found = analyze_mdp(source, weights=[0.0, 0.5, 0.5])
+    found = analyze_mdp(source, weights=[0.0, 0.5, 0.5], quick=True)
     print(next(finding.text for finding in found.findings if finding.title == "What ties decide"))
     bars = [
         go.Bar(x=[str(weight) for weight in WEIGHTS], y=[end[k] for end in ends], name=name)

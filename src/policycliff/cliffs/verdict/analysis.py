@@ -50,6 +50,7 @@ def analyze_mdp(
     reward_names: Any = None,
     reward_error: float | None = None,
     exact: bool = False,
+    quick: bool = False,
     progress: Progress | None = None,
 ) -> MDPAnalysis:
     """Where the optimum is tied, how far the reward is from the cliff, which action overtakes, and what to do.
@@ -61,6 +62,7 @@ def analyze_mdp(
         reward_names: K names.
         reward_error: the reward error that the advice guards against, at least 0; by default 1 % of the largest reward.
         exact: rational arithmetic for ties and radii (up to 200 states; 20,000 where acyclic).
+        quick: leave out what takes seconds: the entropy coefficient of this very reward, and the cells of the weights.
         progress: takes what is being done and the share behind.
 
     Returns:
@@ -93,7 +95,7 @@ def analyze_mdp(
     show("weights", 0.6)
     weight_radius, component_radii = _of_components(source, exact=exact)
     show("phases", 0.7)
-    phases = _phases(source)
+    phases = None if quick else _phases(source)
     show("ties", 0.8)
     analysis = MDPAnalysis(
         source=source,
@@ -107,7 +109,7 @@ def analyze_mdp(
         component_radii=component_radii,
         phases=phases,
         tie_prices=_tie_prices(source, tied=bool((actions.counts > 1).any()), exact=exact),
-        steadiness=_steadiness(world, error),
+        steadiness=_steadiness(world, error, quick=quick),
         findings=(),
         advice=(),
     )
@@ -173,9 +175,9 @@ def _tie_prices(source: MDPSource, *, tied: bool, exact: bool) -> tuple[TiePrice
     return tuple(prices)
 
 
-def _steadiness(mdp: MDP, error: float) -> Steadiness:
+def _steadiness(mdp: MDP, error: float, *, quick: bool) -> Steadiness:
     """A temperature that is proven to keep the soft policy in place, and the regret that it can cost at most."""
-    if error > 0.0 and mdp.n_states <= CALIBRATION_LIMIT and mdp.initial is not None:
+    if not quick and error > 0.0 and mdp.n_states <= CALIBRATION_LIMIT and mdp.initial is not None:
         found = calibrate_temperature(mdp, error, MAX_SHIFT, temperatures=[1.0], starts=1)
         if found.price is not None and found.certified > 0.0:
             regret = found.price.regret + found.price.regret_error
