@@ -106,7 +106,7 @@ def test_published_models(name):
     [
         ({"weights": [1.0, 2.0]}, "one a reward component"),
         ({"rewards": [1.0]}, "not a list of components"),
-        ({"rewards": [[1.0, 0.0]], "reward_names": ["a", "b"]}, "2 `reward_names`"),
+        ({"rewards": [[1.0, 0.0]], "reward_names": ["a", "b"]}, "2 entries in `reward_names`"),
         ({"rewards": [[np.nan, 0.0]]}, "nan"),
         ({"reward_error": -1.0}, "reward_error = -1.0"),
         ({"reward_error": float("nan")}, "reward_error = nan"),
