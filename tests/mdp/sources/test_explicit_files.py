@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from core_oracles import random_mdp, recipes
 from hypothesis import given, settings
@@ -343,3 +344,30 @@ def test_tables(tmp_path):
     (tmp_path / "broken.parquet").write_text("no")
     with pytest.raises(InvalidInputError, match="no Parquet file"):
         read_source(tmp_path / "broken.parquet")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "message"),
+    [
+        ("transitions", "probability", "x", "`probability` of type String; expected numbers"),
+        ("transitions", "state", 0.5, "`state` of type Float64; expected whole numbers"),
+        ("transitions", "reward_0", "x", "`reward_0` of type String"),
+        ("states", "terminal", "no", "`terminal` of type String; expected true or false"),
+        ("states", "initial_probability", "x", "`initial_probability` of type String"),
+        ("states", "reward_names", None, "no `reward_names`"),
+    ],
+)
+def test_tables_with_a_wrong_column(tmp_path, table, column, value, message):
+    for name in ("transitions", "states"):
+        whole = pl.read_parquet(str(TABLES).replace("transitions", name))
+        wrong = pl.lit(value, dtype=pl.String if value is None else None).alias(column)
+        (whole.with_columns(wrong) if name == table else whole).write_parquet(tmp_path / f"m_{name}.parquet")
+    with pytest.raises(InvalidInputError, match=message):
+        read_source(f"{tmp_path}/m_transitions.parquet:deep_sea_treasure_convex")
+
+
+def test_a_table_without_rows(tmp_path):
+    for name in ("transitions", "states"):
+        pl.read_parquet(str(TABLES).replace("transitions", name)).head(0).write_parquet(tmp_path / f"m_{name}.parquet")
+    with pytest.raises(InvalidInputError, match="no rows; expected transitions"):
+        read_source(tmp_path / "m_transitions.parquet")

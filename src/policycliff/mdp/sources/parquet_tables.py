@@ -66,11 +66,26 @@ def _read(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise file_fail(path, got=f"no column {missing[0]!r}", expected=f"the columns {columns}", remedy="Add it.")
+    _check_types(path, table)
     return table
+
+
+def _check_types(path: Path, table: pl.DataFrame) -> None:
+    """Raise on a column of another type: whole numbers for states, numbers for probabilities and rewards."""
+    for column, kind in table.schema.items():
+        whole, flag = column in {"state", "next_state"}, column == "terminal"
+        numeric = column in {"probability", "initial_probability"} or column.startswith("reward_")
+        numeric = numeric and column != "reward_names"
+        fits = kind.is_integer() if whole else kind == pl.Boolean if flag else kind.is_numeric() or not numeric
+        if not (fits or (numeric and kind == pl.Null)):
+            called = "whole numbers" if whole else "true or false" if flag else "numbers"
+            raise file_fail(path, got=f"`{column}` of type {kind}", expected=called, remedy="Convert the column.")
 
 
 def _chosen(path: Path, rows: pl.DataFrame, name: str | None) -> str:
     names = rows["mdp"].unique().sort().to_list()
+    if not names:
+        raise file_fail(path, got="no rows", expected="transitions", remedy="Write it again; it may end early.")
     if name is None and len(names) == 1:
         return str(names[0])
     if name not in names:
@@ -106,6 +121,8 @@ def _source(path: Path, name: str, rows: pl.DataFrame, states: pl.DataFrame, gam
     pairs, index = np.unique(keys, return_inverse=True)
     index = index.reshape(-1)
     shares = rows["probability"].cast(pl.Float64).to_numpy()
+    if states["reward_names"][0] is None:
+        raise file_fail(path, got="no `reward_names`", expected="names with commas between", remedy="Add them.")
     names = str(states["reward_names"][0]).split(",")
     columns = [f"reward_{k}" for k in range(len(names))]
     missing = [column for column in columns if column not in rows.columns or rows[column].null_count() > 0]
