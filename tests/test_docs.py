@@ -13,7 +13,10 @@ from policycliff.cli.main import app
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-HOW_TO = [ROOT / "docs" / "how-to" / page for page in ("one-reward.md", "several-rewards.md", "analyze-an-mdp.md", "break-a-tie.md")]
+HOW_TO = [
+    ROOT / "docs" / "how-to" / f"{page}.md"
+    for page in ("one-reward", "several-rewards", "analyze-an-mdp", "break-a-tie")
+]
 WHOLE = [*sorted((ROOT / "docs" / "reference").glob("*.md")), *HOW_TO]
 
 
