@@ -66,7 +66,7 @@ def _map(result: Result) -> Section | None:
         name = one_line(grid["layer_names"][layer])
         suffix = f", {name}" if name else ""
         pair = []
-        for what, title in (("value", "Values"), ("gap", "Gaps (powers of ten)")):
+        for what, title in (("value", "Values"), ("gap", "Gaps (logarithmic)")):
             key = f"map-{what}-{position}"
             plots[key] = map_plot(states, grid["cells"], members, what=what)
             pair.append(plot_box(key, title + suffix, plots[key], label=f"Map of {what}s{suffix} with optimal actions"))

@@ -53,7 +53,7 @@ def gaps_plot(states: Sequence[State]) -> Plot | None:
 def components_plot(radii: Sequence[Mapping[str, Any]]) -> Plot | None:
     """The radius of each reward component alone."""
     finite = [item for item in radii if item["radius"] is not None]
-    if len(finite) < 2:
+    if len(finite) < 2 or not any(item["radius"] for item in finite):
         return None
     trace = {
         "type": "bar",
@@ -133,7 +133,8 @@ def map_plot(states: Sequence[State], cells: Sequence[Sequence[int]], members: S
         "showlegend": False,
     }
     if what == "gap":
-        trace["colorbar"] = {**trace["colorbar"], "tickprefix": "1e"}  # type: ignore[dict-item]
+        shades = [shade for line in grid for shade in line if shade is not None]
+        trace["colorbar"] = {**trace["colorbar"], **_gap_ticks(shades)}  # type: ignore[dict-item]
     side = max(18, min(64, 560 // columns))
     quiet = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": ""}
     return plot(
@@ -143,6 +144,15 @@ def map_plot(states: Sequence[State], cells: Sequence[Sequence[int]], members: S
         yaxis=quiet | {"range": [rows - 0.5, -0.5]},
         shapes=shapes,
     )
+
+
+def _gap_ticks(shades: Sequence[float]) -> dict[str, Any]:
+    """Four ticks of the colours of gaps, which are logarithms."""
+    if not shades:
+        return {}
+    low, high = min(shades), max(shades)
+    places = [low + step * (high - low) / 3 for step in range(4)]
+    return {"tickvals": places, "ticktext": [f"{10.0**place:.1g}" for place in places]}
 
 
 def _shade(item: State, what: str, floor: float) -> float | None:
