@@ -39,7 +39,7 @@ def test_the_verdict_in_plain_words(bandit: Path) -> None:
 
 def test_files_are_written(bandit: Path, tmp_path: Path) -> None:
     code, text, _ = run("analyze", bandit, "--json", tmp_path / "a.json", "--html", tmp_path / "a.html")
-    assert (code, "Page:" in text) == (0, True)
+    assert (code, "Report:" in text) == (0, True)
     figures = json.loads((tmp_path / "a.json").read_text())
     assert figures["counts"]["tied_and_reached"] == 1
     assert figures["radius"]["radius"] == 0.0

@@ -62,9 +62,25 @@ def test_the_user_s_own_mdp_is_read_from_a_file(tmp_path: Path) -> None:
     assert "2 statements on your MDP" in text
 
 
+def test_any_source_will_do_and_its_components_are_used(tmp_path: Path) -> None:
+    """A file of Storm's with two rewards: the effective one is that of its equal weights, whose two actions tie."""
+    text = (
+        "@type: MDP\n@parameters\n\n@reward_models\nfirst second\n@nr_states\n1\n@nr_choices\n2\n@model\n"
+        "state 0 [0, 0] init\n\taction a [1, 0]\n\t\t0 : 1\n\taction b [0, 1]\n\t\t0 : 1\n"
+    )
+    (tmp_path / "two.drn").write_text(text)
+    given = ["theorems", "--mdp", str(tmp_path / "two.drn"), "--gamma", "0.5", "--only", "Prop 4.6", "--json", "-"]
+    result = runner.invoke(app, given)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["statements"][0]
+    assert found["counts"]["holds"] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--mdp", "mine.csv"], "a file that ends in"),
+        (["--set", "is_slippery=false", "--mdp", "nowhere.npz"], "options for environments only"),
         (["--only", "Prop 7.7"], "Prop 7.7"),
         (["--mdp", "nowhere.npz"], "nowhere.npz"),
         (["--json", "no/such/folder/x.json"], "does not exist"),

@@ -80,7 +80,8 @@ def audit(  # noqa: PLR0917 - a signature that Typer reads
     Columns with obvious names are found without options, and the guess is printed.
     """
     given = dict(locals())
-    from policycliff.cli.run import Outputs, run_audit_command  # noqa: PLC0415 - heavy
+    from policycliff.cli.audit import run_audit_command  # noqa: PLC0415 - heavy
+    from policycliff.cli.outputs import Outputs  # noqa: PLC0415 - heavy
 
     outputs = Outputs(json=given.pop("json"), html=given.pop("html"), drop_list=given.pop("drop_list"))
     table_paths, settings_path = given.pop("table"), given.pop("settings")
@@ -95,7 +96,8 @@ def demo(
     quiet: opt.Quiet = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Audit the data that ships with policycliff: programs graded by weak tests, with hidden tests as the truth."""
-    from policycliff.cli.run import Outputs, run_demo_command  # noqa: PLC0415 - heavy
+    from policycliff.cli.audit import run_demo_command  # noqa: PLC0415 - heavy
+    from policycliff.cli.outputs import Outputs  # noqa: PLC0415 - heavy
 
     run_demo_command(Outputs(json=json, html=html), quiet=quiet)
 
@@ -103,6 +105,8 @@ def demo(
 @app.command()
 def theorems(  # noqa: PLR0917 - a signature that Typer reads
     mdp: opt.Mdp = None,
+    gamma: opt.Gamma = None,
+    set_: opt.SetOptions = None,
     instances: opt.Instances = 0,
     seed: opt.StatementSeed = 0,
     only: opt.Only = None,
@@ -123,7 +127,17 @@ def theorems(  # noqa: PLR0917 - a signature that Typer reads
         list_statements()
         return
     outputs = Outputs(json=json, html=html)
-    run_theorems_command(mdp, instances=instances, seed=seed, only=only, outputs=outputs, details=details, quiet=quiet)
+    run_theorems_command(
+        mdp,
+        gamma=gamma,
+        options=set_,
+        instances=instances,
+        seed=seed,
+        only=only,
+        outputs=outputs,
+        details=details,
+        quiet=quiet,
+    )
 
 
 mdp_app = typer.Typer(name="mdp", no_args_is_help=True, help="Analyse or convert a finite MDP that you already have.")

@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 import typer
+from rich.console import Console
 
-from policycliff.cli.outputs import Outputs, json_text, write_all
+from policycliff.cli.given_source import input_files, pairs_of
+from policycliff.cli.outputs import Outputs, write_all
+from policycliff.cli.process import exit_codes, print_result, rendered, unbroken_output
 from policycliff.cli.progress import shown_progress
-from policycliff.cli.run import PatientConsole, exit_codes, unbroken_output
 from policycliff.cliffs.verdict.analysis import analyze_mdp
 from policycliff.mdp.messages import fail
 from policycliff.mdp.sources.environments import parse_options
-from policycliff.mdp.sources.read import FILE_ENDINGS, read_source
+from policycliff.mdp.sources.read import read_source
 from policycliff.mdp.sources.source import MDPSource
 from policycliff.mdp.sources.write import write_source, written_files
 
@@ -39,11 +41,10 @@ def run_analyze_command(
             result = analyze_mdp(
                 source, weights=mixture, reward_error=reward_error, exact=exact, progress=progress
             ).to_dict()
-            contents = _contents(result, outputs)
+            contents = rendered(result, outputs, _page)
         write_all(contents)
         written.extend(contents)
-        with unbroken_output():
-            _print(result, outputs, quiet=quiet)
+        print_result(result, outputs, _show, quiet=quiet)
 
 
 def run_convert_command(
@@ -70,36 +71,6 @@ def run_convert_command(
                 typer.echo(f"Written: {', '.join(map(str, written))}")
                 for note in [*source.notes, *_lost(source, out)]:
                     typer.echo(f"Note: {note}")
-
-
-def input_files(text: str) -> list[Path]:
-    """The files that a source names, which no output may replace."""
-    name = text.rpartition(":")[0] if ".parquet:" in text.lower() else text
-    path = Path(name)
-    if path.suffix.lower() not in FILE_ENDINGS:
-        return []
-    if path.suffix.lower() == ".tra":
-        return [file for file in path.parent.glob(f"{path.stem}.*") if file.suffix not in {".html", ".json"}]
-    return [path]
-
-
-def pairs_of(texts: list[str] | None, option: str) -> dict[str, str]:
-    """`NAME=VALUE` texts as a dictionary.
-
-    Raises:
-        InvalidInputError: one without `=`, or a name twice.
-    """
-    result: dict[str, str] = {}
-    for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip() or name.strip() in result:
-            raise fail(
-                got=f"{option} {text!r}",
-                expected="NAME=VALUE, each name once",
-                remedy="For example is_slippery=false or time=0.5.",
-            )
-        result[name.strip()] = value.strip()
-    return result
 
 
 def weights_of(texts: list[str] | None, source: MDPSource) -> list[float] | None:
@@ -145,25 +116,13 @@ def _lost(source: MDPSource, out: Path) -> list[str]:
     return lost
 
 
-def _contents(result: dict[str, Any], outputs: Outputs) -> dict[Path, str]:
-    chosen, contents = outputs.files(), {}
-    if "--json" in chosen:
-        contents[chosen["--json"]] = json_text(result)
-    if "--html" in chosen:
-        from policycliff.report.mdp.page import render_mdp  # noqa: PLC0415 - Plotly is heavy
+def _page(result: dict[str, Any]) -> str:
+    from policycliff.report.mdp.page import render_mdp  # noqa: PLC0415 - Plotly is heavy
 
-        contents[chosen["--html"]] = render_mdp(result)
-    return contents
+    return render_mdp(result)
 
 
-def _print(result: dict[str, Any], outputs: Outputs, *, quiet: bool) -> None:
-    if outputs.json_to_stdout():
-        typer.echo(json_text(result), nl=False)
-        return
-    if quiet:
-        return
+def _show(result: dict[str, Any], console: Console) -> None:
     from policycliff.report.mdp.terminal import print_mdp  # noqa: PLC0415 - only where something is printed
 
-    print_mdp(result, PatientConsole())
-    for option, path in outputs.files().items():
-        typer.echo(f"{'Figures' if option == '--json' else 'Page'}: {path}")
+    print_mdp(result, console)

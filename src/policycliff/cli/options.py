@@ -207,8 +207,12 @@ Quiet = Annotated[
 ]
 
 Mdp = Annotated[
-    Path | None,
-    typer.Option("--mdp", metavar="FILE", help="Your own MDP (.npz or .json) instead of the built-in instances."),
+    str | None,
+    typer.Option(
+        "--mdp",
+        metavar="SOURCE",
+        help="Your own MDP, an environment's id or a file as for `mdp analyze`, in place of the built-in instances.",
+    ),
 ]
 Instances = Annotated[
     int, typer.Option("--instances", metavar="N", min=0, help="Random instances besides, of eight kinds in turn.")

@@ -1,14 +1,18 @@
 """The work of `policycliff theorems`. Imports what is heavy."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import typer
+from rich.console import Console
 
-from policycliff.cli.outputs import Outputs, json_text, write_all
+from policycliff.cli.given_source import input_files, pairs_of
+from policycliff.cli.outputs import Outputs, write_all
+from policycliff.cli.process import FAILED, exit_codes, print_result, rendered
 from policycliff.cli.progress import shown_progress
-from policycliff.cli.run import FAILED, PatientConsole, exit_codes, unbroken_output
-from policycliff.mdp.files import load_mdp
+from policycliff.mdp.sources.environments import parse_options
+from policycliff.mdp.sources.read import read_source
+from policycliff.mdp.sources.source import MDPSource
 from policycliff.statements.registry import STATEMENTS
 from policycliff.statements.run import theorems
 
@@ -20,8 +24,10 @@ def list_statements() -> None:
 
 
 def run_theorems_command(
-    mdp: Path | None,
+    source: str | None,
     *,
+    gamma: float | None,
+    options: list[str] | None,
     instances: int,
     seed: int,
     only: list[str] | None,
@@ -31,41 +37,42 @@ def run_theorems_command(
 ) -> None:
     """Run the statements, write the files, print the table; code 1 if one is contradicted."""
     with exit_codes() as written:
-        outputs.require_writable([] if mdp is None else [mdp])
+        outputs.require_writable([] if source is None else input_files(source))
+        settings = parse_options(pairs_of(options, "--set"))
         with shown_progress(enabled=not quiet) as progress:
-            world = None if mdp is None else load_mdp(mdp)
-            drawn = bool(outputs.files())
+            own = None if source is None else read_source(source, gamma=gamma, options=settings, progress=progress)
             result = theorems(
-                world, instances=instances, seed=seed, only=only, with_figures=drawn, progress=progress
+                None if own is None else own.mdp,
+                **_components(own),
+                instances=instances,
+                seed=seed,
+                only=only,
+                with_figures=bool(outputs.files()),
+                progress=progress,
             ).to_dict()
-            contents = _contents(result, outputs)
+            contents = rendered(result, outputs, _page)
         write_all(contents)
         written.extend(contents)
-        with unbroken_output():
-            _print(result, outputs, details=details, quiet=quiet)
+        print_result(result, outputs, partial(_show, details=details), quiet=quiet)
         if result["n_failed"]:
             raise typer.Exit(FAILED)
 
 
-def _contents(result: dict[str, Any], outputs: Outputs) -> dict[Path, str]:
-    chosen, contents = outputs.files(), {}
-    if "--json" in chosen:
-        contents[chosen["--json"]] = json_text(result)
-    if "--html" in chosen:
-        from policycliff.report.theorems.page import render_theorems  # noqa: PLC0415 - Plotly is heavy
-
-        contents[chosen["--html"]] = render_theorems(result)
-    return contents
+def _components(own: MDPSource | None) -> dict[str, Any]:
+    """The reward components of a source with several, for the statements on tuples; weights made to sum to 1."""
+    if own is None or len(own.reward_names) == 1:
+        return {}
+    total = float(own.weights.sum())
+    return {"rewards": own.rewards, "weights": own.weights / total if total > 0.0 else own.weights}
 
 
-def _print(result: dict[str, Any], outputs: Outputs, *, details: bool, quiet: bool) -> None:
-    if outputs.json_to_stdout():
-        typer.echo(json_text(result), nl=False)
-        return
-    if quiet:
-        return
+def _page(result: dict[str, Any]) -> str:
+    from policycliff.report.theorems.page import render_theorems  # noqa: PLC0415 - Plotly is heavy
+
+    return render_theorems(result)
+
+
+def _show(result: dict[str, Any], console: Console, *, details: bool) -> None:
     from policycliff.report.theorems.terminal import print_theorems  # noqa: PLC0415 - only where something is printed
 
-    print_theorems(result, PatientConsole(), details=details)
-    for option, path in outputs.files().items():
-        typer.echo(f"{'Figures' if option == '--json' else 'Page'}: {path}")
+    print_theorems(result, console, details=details)

@@ -21,7 +21,6 @@ from policycliff.mdp.model import MDP
 from policycliff.mdp.npz_file import read_npz_components
 from policycliff.mdp.sources.drn_reader import read_drn
 from policycliff.mdp.sources.environments import ENVIRONMENT_ID, environment_source
-from policycliff.mdp.sources.parquet_tables import read_parquet_mdp
 from policycliff.mdp.sources.source import MDPSource, with_components
 from policycliff.mdp.sources.tra_reader import read_tra
 
@@ -89,11 +88,11 @@ def read_source(
 def _from_file(text: str, gamma: float | None) -> MDPSource:
     head, colon, name = text.rpartition(":")
     if colon and head.lower().endswith(".parquet"):
-        return read_parquet_mdp(Path(head), name, gamma=gamma)
+        return _from_table(Path(head), name, gamma)
     path = Path(text)
     ending = path.suffix.lower()
     if ending == ".parquet":
-        return read_parquet_mdp(path, None, gamma=gamma)
+        return _from_table(path, None, gamma)
     if ending == ".drn":
         return read_drn(path, gamma=gamma)
     if ending == ".tra":
@@ -105,6 +104,12 @@ def _from_file(text: str, gamma: float | None) -> MDPSource:
         expected=f"a file that ends in {', '.join(FILE_ENDINGS)}, or an environment's id such as FrozenLake-v1",
         remedy="Check the name.",
     )
+
+
+def _from_table(path: Path, name: str | None, gamma: float | None) -> MDPSource:
+    from policycliff.mdp.sources.parquet_tables import read_parquet_mdp  # noqa: PLC0415 - Polars is heavy
+
+    return read_parquet_mdp(path, name, gamma=gamma)
 
 
 def _own_format(path: Path, gamma: float | None) -> MDPSource:

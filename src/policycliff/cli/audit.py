@@ -1,9 +1,6 @@
-"""The commands' work: settings from options and file, the audit, the files, the exit code. Imports what is heavy."""
+"""The work of `policycliff audit` and `demo`: settings, the audit, the files. Imports what is heavy."""
 
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -13,9 +10,9 @@ from rich.console import Console
 
 from policycliff.cli.conditions import Condition, parse_condition
 from policycliff.cli.outputs import Outputs, drop_list_text, json_text, write_all
+from policycliff.cli.process import FAILED, PatientConsole, exit_codes, print_result, rendered, unbroken_output
 from policycliff.cli.progress import shown_progress
 from policycliff.cli.recognition import print_recognition
-from policycliff.errors import PolicyCliffError
 from policycliff.report.text import one_line
 from policycliff.rollouts.audit import run_audit
 from policycliff.rollouts.reading.files import find_tables
@@ -32,10 +29,6 @@ from policycliff.rollouts.reading.recognise import recognise
 from policycliff.rollouts.reading.settings_file import read_settings
 from policycliff.rollouts.settings import AuditSettings
 
-__all__ = ["Outputs", "run_audit_command", "run_demo_command"]
-
-_WRITTEN = {"--json": "Figures", "--html": "Report", "--drop-list": "Prompts to drop"}
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 DEMO_SETTINGS = AuditSettings(
     rewards=(("generated_tests_pass_rate", 1.0), ("example_tests_pass_rate", 0.0), ("compiles", 0.0)),
     truth="hidden_tests_passed",
@@ -73,41 +66,6 @@ def run_demo_command(outputs: Outputs, *, quiet: bool) -> None:
         outputs.require_writable([])
         with as_file(files("policycliff.data") / "humaneval_codegen.parquet") as path:
             _audit([path], DEMO_SETTINGS, outputs, conditions=[], quiet=quiet, written=written)
-
-
-@contextmanager
-def exit_codes() -> Iterator[list[Path]]:
-    """Turn errors that are the user's to mend into one line and exit code 2, and an interrupt into 130.
-
-    Yields a list for the files that have been written, so that an interrupt can say so.
-    """
-    written: list[Path] = []
-    try:
-        yield written
-    except PolicyCliffError as error:
-        typer.echo(f"policycliff: error: {one_line(str(error))}", err=True)
-        raise typer.Exit(BAD_INPUT) from None
-    except KeyboardInterrupt:
-        done = f"written: {', '.join(map(str, written))}" if written else "nothing was written"
-        typer.echo(f"policycliff: interrupted; {done}.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-
-
-class PatientConsole(Console):
-    """A console that leaves a closed output to `unbroken_output`; Rich would end the process with code 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-@contextmanager
-def unbroken_output() -> Iterator[None]:
-    """Let a reader such as `head` close the standard output early: files and exit code stay as they would be."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def settings_of(given: dict[str, Any], settings_path: Path | None) -> tuple[AuditSettings, list[str]]:
@@ -172,37 +130,28 @@ def _audit(
         contents = _contents(result, outputs)
     write_all(contents)
     written.extend(contents)
-    with unbroken_output():
-        _print(result, outputs, quiet=quiet)
+    print_result(result, outputs, _show, quiet=quiet)
     _judge(conditions, result)
 
 
 def _contents(result: dict[str, Any], outputs: Outputs) -> dict[Path, str]:
     """What goes into which file, rendered before anything is written."""
-    chosen = outputs.files()
-    contents = {}
-    if "--json" in chosen:
-        contents[chosen["--json"]] = json_text(result)
-    if "--html" in chosen:
-        from policycliff.report.html import render_html  # noqa: PLC0415 - Plotly is heavy and often not needed
-
-        contents[chosen["--html"]] = render_html(result)
-    if "--drop-list" in chosen:
-        contents[chosen["--drop-list"]] = drop_list_text(result["advice"]["drop_list"], chosen["--drop-list"])
+    contents, drop_list = rendered(result, outputs, _page), outputs.files().get("--drop-list")
+    if drop_list is not None:
+        contents[drop_list] = drop_list_text(result["advice"]["drop_list"], drop_list)
     return contents
 
 
-def _print(result: dict[str, Any], outputs: Outputs, *, quiet: bool) -> None:
-    if outputs.json_to_stdout():
-        typer.echo(json_text(result), nl=False)
-        return
-    if quiet:
-        return
+def _page(result: dict[str, Any]) -> str:
+    from policycliff.report.html import render_html  # noqa: PLC0415 - Plotly is heavy and often not needed
+
+    return render_html(result)
+
+
+def _show(result: dict[str, Any], console: Console) -> None:
     from policycliff.report.terminal import print_audit  # noqa: PLC0415 - only where something is printed
 
-    print_audit(result, PatientConsole())
-    for option, path in outputs.files().items():
-        typer.echo(f"{_WRITTEN[option]}: {path}")
+    print_audit(result, console)
 
 
 def _judge(conditions: list[Condition], result: dict[str, Any]) -> None:
