@@ -1,18 +1,24 @@
 """Arguments of a wrong type are refused by a message that names them, never by an error from inside."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+import policycliff
 from policycliff import (
     MDP,
     calibrate_temperature,
     degeneracy_price,
+    greedy_policy,
     incomplete_reward_certificate,
     perturbation_path,
     soft_policy_bounds,
+    theorems,
+    uniform_policy,
 )
 from policycliff.errors import InvalidInputError
 
@@ -51,9 +57,39 @@ def not_named():
                 yield f"{function.__name__}: {name} = {value!r} raises {error!r}"
 
 
-def test_the_argument_is_named():
+def subjects():
+    """Public functions of an MDP, a solution or sets of actions, and how these are called there."""
+    for name in policycliff.__all__:
+        function = getattr(policycliff, name)
+        if inspect.isfunction(function):
+            first, *others = inspect.signature(function).parameters.values()
+            if first.name in {"mdp", "solution"} or function in {greedy_policy, uniform_policy}:
+                yield function, first.name, [other for other in others if other.default is other.empty]
+
+
+def not_refused():
+    """Whatever else is given first is refused before anything else is looked at; `theorems()` needs no MDP."""
+    for function, first, others in subjects():
+        given = {other.name: 0.5 for other in others if other.kind is not other.VAR_KEYWORD}
+        for value in ["x", 3, np.zeros(4), *([] if function is theorems else [None])]:
+            try:
+                function(value, **given)
+                yield f"{function.__name__} accepts {value!r}"
+            except InvalidInputError as error:
+                if f"`{first}` of type" not in str(error):
+                    yield f"{function.__name__}: {value!r} is not named: {error}"
+            except Exception as error:  # noqa: BLE001 - that there is none is what is tested
+                yield f"{function.__name__}: {value!r} raises {error!r}"
+
+
+def test_there_are_subjects():
+    assert len(list(subjects())) >= 25
+
+
+@pytest.mark.parametrize("what", ["not_named", "not_refused"])
+def test_the_argument_is_named(what):
     # In a process of its own: the shape checks of the tests would refuse some of these first.
-    script = "import test_bad_arguments as here; print(*here.not_named(), sep='\\n')"
+    script = f"import test_bad_arguments as here; print(*here.{what}(), sep='\\n')"
     here = Path(__file__).parent
     done = subprocess.run([sys.executable, "-c", script], cwd=here, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")

@@ -26,7 +26,7 @@ from jaxtyping import Bool, Float64, Int8, Int64
 from policycliff.actions.kernels import TIED, UNIQUE, UNRESOLVED, classify
 from policycliff.actions.lumping import settle_by_lumping
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import fail
+from policycliff.mdp.messages import check_kind, fail
 from policycliff.mdp.model import MDP
 from policycliff.values.exact import Rationals, exact_q_values
 from policycliff.values.solution import Solution
@@ -116,6 +116,7 @@ def optimal_actions(solution: Solution, *, exact: bool = False) -> OptimalAction
         >>> optimal_actions(solve(mdp)).status
         array(['tied'], dtype='<U10')
     """
+    check_kind("solution", solution, Solution, made_by="solve(mdp)")
     if solution.regularizer is not None:
         raise fail(
             got=f"a solution with {solution.regularizer!r}",

@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float64, Int32, Int64
 from policycliff.mdp.arrays import blocks_from_arrays
 from policycliff.mdp.blocks import Blocks
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_integer, check_finite, fail
+from policycliff.mdp.messages import as_integer, check_finite, check_kind, fail
 from policycliff.mdp.native import blocks_from_pairs
 from policycliff.mdp.rewards_input import pair_rewards
 
@@ -290,3 +290,8 @@ class MDP:
             f"MDP({self.n_states} states, {self.n_pairs} pairs, {self.successors.size} nonzeros, gamma={self.gamma:g}, "
             f"rewards {self.rewards.min():g} to {self.rewards.max():g}, {int(self.terminal.sum())} terminal, {shape})"
         )
+
+
+def check_mdp(mdp: Any) -> None:
+    """Raise unless this is an MDP: a source, a solution or an array is easily passed in its place."""
+    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays; what `read_source` gives holds one as `.mdp`")

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import check_distribution, check_kind, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import check_distribution, fail
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.chain import DIRECT_LIMIT, stochastic_chain
 from policycliff.values.chain_kernels import left_solve_acyclic, left_step
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
@@ -74,7 +74,7 @@ def occupancy(mdp: MDP, policy: Any, *, initial: Any = None) -> Occupancy:
         >>> occupancy(swap, [1.0, 1.0]).states.round(6)
         array([1.333333, 0.666667])
     """
-    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_mdp(mdp)
     weights = check_policy("policy", policy, mdp)
     start = start_distribution(mdp, None if initial is None else check_distribution("initial", initial, mdp.n_states))
     visits = state_visits(mdp, weights, initial=start)

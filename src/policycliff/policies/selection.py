@@ -9,8 +9,8 @@ from jaxtyping import Float64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, check_finite, check_shape
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import as_float_vector, check_finite, check_kind, check_shape
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.kernels import greedy_weights, soft_weights
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution
@@ -29,6 +29,7 @@ def uniform_policy(source: OptimalActions | MDP) -> Float64[np.ndarray, " pairs"
         >>> uniform_policy(optimal_actions(solve(mdp)))
         array([0.5, 0.5, 0. ])
     """
+    check_kind("source", source, (OptimalActions, MDP), made_by="optimal_actions(solve(mdp))")
     if isinstance(source, MDP):
         sizes = np.diff(source.offsets)
         return frozen(np.repeat(1.0 / sizes, sizes))
@@ -51,6 +52,7 @@ def greedy_policy(source: OptimalActions | Solution) -> Float64[np.ndarray, " pa
         >>> greedy_policy(optimal_actions(solve(mdp)))
         array([0., 1., 0.])
     """
+    check_kind("source", source, (OptimalActions, Solution), made_by="optimal_actions(solve(mdp))")
     scores = source.q_values if isinstance(source, Solution) else frozen(source.members.astype(np.float64))
     policy = np.empty(source.mdp.n_pairs)
     greedy_weights(source.mdp.offsets, scores, policy)
@@ -83,6 +85,7 @@ def soft_policy(
         >>> soft_policy(mdp, np.array([0.0, np.log(3.0)]), regularizer=Entropy(1.0)).round(6)
         array([0.25, 0.75])
     """
+    check_mdp(mdp)
     scores = as_float_vector("q_values", q_values)
     check_shape("q_values", scores, (mdp.n_pairs,), meaning="one value a pair")
     check_finite("q_values", scores)

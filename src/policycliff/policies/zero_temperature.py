@@ -26,7 +26,7 @@ from jaxtyping import Bool, Float64
 
 from policycliff.actions.optimal import optimal_actions
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.mdp.restriction import restrict
 from policycliff.values.regularizers import KL, Entropy
 from policycliff.values.solve import TIGHT, solve, tight_tolerance
@@ -92,6 +92,7 @@ def zero_temperature_policy(mdp: MDP, *, reference_policy: Any = None, exact: bo
         >>> limit.policy[tree.pair_states == 1].round(6)
         array([0.333333, 0.666667])
     """
+    check_mdp(mdp)
     base = np.ones(mdp.n_pairs) if reference_policy is None else KL(1.0, reference_policy).base(mdp)
     supported = restrict(mdp, base > 0.0)
     actions = optimal_actions(solve(supported.mdp, tolerance=tight_tolerance(mdp.rewards)), exact=exact)

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_number, fail
 from policycliff.mdp.metric import MetricGrid
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 
 
 def bump(
@@ -47,6 +47,7 @@ def bump(
         >>> bump(line, 0, 2, width=2.0, action_metric=MetricGrid.line(0.0, 4.0, 5))
         array([0. , 0.5, 1. , 0.5, 0. ])
     """
+    check_mdp(mdp)
     mdp.pair(state, action)
     if not 0.0 < as_number("width", width) < np.inf:
         raise fail(got=f"width = {width!r}", expected="a positive finite distance", remedy="Try 1.0.")

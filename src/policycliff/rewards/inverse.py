@@ -14,7 +14,7 @@ from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail, first_true
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -41,6 +41,7 @@ def inverse_bellman(mdp: MDP, q_values: Any) -> Float64[np.ndarray, " pairs"]:
         >>> inverse_bellman(mdp, [2.0, 2.0])
         array([1., 1.])
     """
+    check_mdp(mdp)
     q = _checked(mdp, q_values)
     return frozen(q - mdp.gamma * (mdp.transitions @ np.maximum.reduceat(q, mdp.offsets[:-1])))
 

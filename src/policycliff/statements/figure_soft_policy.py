@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.integrate import simpson, trapezoid
 
 from policycliff.policies.continuous import SoftPolicyFigure, soft_policy_figure
 from policycliff.statements.instances import Instance
@@ -22,6 +21,8 @@ PLACES = (-5.0, -2.5, 0.0, 2.5, 5.0)
 
 def check(instance: Instance) -> Outcome:
     """One random small tilt to the right."""
+    from scipy.integrate import simpson, trapezoid  # noqa: PLC0415 - takes longer to import than to run
+
     tilt = float(10.0 ** instance.generator("Fig. soft policy").uniform(-6.0, -2.0))
     figure = soft_policy_figure(temperature=ALPHA, tilt=tilt)
     actions = np.linspace(LOW, HIGH, FINE)

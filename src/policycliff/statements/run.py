@@ -13,7 +13,7 @@ import numpy as np
 
 from policycliff.errors import PolicyCliffError
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.statements.figures import figures
 from policycliff.statements.instances import Instance, built_in_instances, random_instance, started, with_tuple
 from policycliff.statements.registry import STATEMENTS
@@ -62,6 +62,8 @@ def theorems(
         >>> report.rows[0].counts["holds"], report.rows[0].counts["fails"]
         (7, 0)
     """
+    if mdp is not None:
+        check_mdp(mdp)
     if instances < 0 or seed < 0:
         raise fail(got=f"instances = {instances}, seed = {seed}", expected="at least 0", remedy="Check the numbers.")
     chosen = select(only)

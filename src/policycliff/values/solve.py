@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.backward import backward
 from policycliff.values.iteration import Outcome, modified_policy_iteration, policy_iteration, value_iteration
 from policycliff.values.kernels import shift_and_choose, soft_value_all, soft_weights
@@ -62,6 +62,7 @@ def solve(
         >>> solve(mdp).q_values.round(6)
         array([10. ,  9.5])
     """
+    check_mdp(mdp)
     if not isinstance(method, str) or (method != "auto" and method not in METHODS):
         raise fail(got=f"method {method!r}", expected=f"'auto' or one of {sorted(METHODS)}", remedy="Check it.")
     if as_integer("max_iterations", max_iterations) < 1:

@@ -34,7 +34,7 @@ from policycliff.cliffs.degeneracy.incomplete_evidence import (
 from policycliff.cliffs.degeneracy.optimal_sets import AUTOMATIC_EXACT_LIMIT, reached_within, settled_actions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail, first_true
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
 from policycliff.policies.selection import greedy_policy
 from policycliff.values.regularizers import check_policy
@@ -126,6 +126,7 @@ def incomplete_reward_certificate(
         >>> found.status, found.actions, found.one_step_gain, found.loss
         ('proven', array([1]), 0.5, 2.0)
     """
+    check_mdp(mdp)
     missing = mdp.with_rewards(missing_rewards, name="missing_rewards").rewards
     start = start_distribution(mdp)
     given = None if policy is None else frozen(check_policy("policy", policy, mdp))

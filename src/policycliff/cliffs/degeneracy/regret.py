@@ -24,8 +24,8 @@ from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.degeneracy.optimal_sets import settled_actions
 from policycliff.cliffs.degeneracy.price import DegeneracyPrice, degeneracy_price
 from policycliff.cliffs.degeneracy.restricted_returns import Bracket, minus, weighted_return
-from policycliff.mdp.messages import check_flag, check_kind, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import check_flag, fail
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
 from policycliff.policies.selection import uniform_policy
 from policycliff.values.evaluation import evaluate
@@ -110,7 +110,7 @@ def regret(mdp: MDP, trained_on: Any, true: Any, *, exact: bool = False) -> Regr
         >>> lost.best, lost.uniform, lost.worst, lost.normalised_worst
         (0.25, 0.5, 0.75, 1.0)
     """
-    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_mdp(mdp)
     check_flag("exact", exact)
     if mdp.initial is None:
         raise fail(

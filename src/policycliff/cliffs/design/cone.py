@@ -27,8 +27,8 @@ from policycliff.cliffs.design.membership import ConeMembership, decide
 from policycliff.cliffs.design.search import find_change
 from policycliff.cliffs.design.task import DesignTask
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import check_flag, check_kind
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import check_flag
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.regularizers import check_policy
 
 
@@ -200,7 +200,7 @@ def feasible_rewards(mdp: MDP, policy: Any) -> FeasibleRewards:
         >>> cone.contains([[1.0, 0.0]]).status, cone.project([[0.0, 1.0]]).round(6)
         ('inside', array([0.5, 0.5]))
     """
-    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_mdp(mdp)
     return FeasibleRewards(mdp=mdp, policy=frozen(check_policy("policy", policy, mdp)))
 
 

@@ -31,8 +31,8 @@ from policycliff.cliffs.design.search import Found, find_change
 from policycliff.cliffs.design.targets import best_targets
 from policycliff.cliffs.design.task import DesignTask
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import check_flag, check_kind, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import check_flag, fail
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
 
 NAMED = 3
@@ -82,7 +82,7 @@ def design_tie_breaker(
         >>> round(design.size, 9), design.change.round(9)
         (0.75, array([-0.75,  0.75]))
     """
-    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_mdp(mdp)
     check_flag("reachable_only", reachable_only)
     if (target_policy is None) == (true_rewards is None):
         raise fail(

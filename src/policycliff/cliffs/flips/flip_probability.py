@@ -36,7 +36,7 @@ from policycliff.cliffs.radius.result import finite
 from policycliff.cliffs.radius.search import NEGLIGIBLE, norm_bounds
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 
 NEGLIGIBLE_SUM = 1e-12
 ROW_LIMIT = 5000
@@ -158,6 +158,7 @@ def flip_probability(
         >>> round(result.lower_bound, 6) == round(result.union_bound, 6) == 0.07865
         True
     """
+    check_mdp(mdp)
     _check("samples", samples)
     _check("seed", seed)
     if not 0.0 < as_number("confidence", confidence) < 1.0:

@@ -37,7 +37,7 @@ from policycliff.cliffs.soft.result import SoftPolicyBounds
 from policycliff.cliffs.soft.search import soft_map_of
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_number, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.gates.gate import Gate
 from policycliff.rewards.gates.gated import GatedReward, gated_reward
 from policycliff.rewards.gates.growth import growth, local_growth, parameter_growth, reward_shift, weight_shift
@@ -88,6 +88,7 @@ def gate_bounds(
         >>> found.growth, round(found.worst("certified"), 3) >= round(found.worst("measured"), 3)
         (2.0, True)
     """
+    check_mdp(mdp)
     size, shift = check_epsilon(epsilon), _check_parameter_epsilon(parameter_epsilon, gate)
     climbs, wanted = check_starts(starts), check_states(states, mdp)
     ball = Ball(gated_reward(mdp, rewards, gate), size, shift)

@@ -27,7 +27,7 @@ from scipy.optimize import linprog
 from policycliff.cliffs.soft.problem import make_problem
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.distances import state_shifts
 from policycliff.rewards.effective import effective_reward
 from policycliff.rewards.gates.gate import Gate
@@ -115,6 +115,7 @@ def gate_jump(mdp: MDP, rewards: Any, gate: Gate, temperature: float, *, state: 
         >>> found.reward_jump, round(found.policy_jump, 6), round(float(np.tanh(0.5)), 6)
         (1.0, 0.462117, 0.462117)
     """
+    check_mdp(mdp)
     given = gated_reward(mdp, rewards, gate)
     Entropy(temperature)  # refuses a bad temperature before any work
     hard = softened(given, 0.0)

@@ -33,7 +33,7 @@ from policycliff.cliffs.radius.allowed_changes import AllowedChanges
 from policycliff.cliffs.radius.gaps import make_gaps
 from policycliff.cliffs.radius.search import Found, make_search
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.gates.gate import Gate
 from policycliff.rewards.gates.gated import GatedReward, gated_reward
 from policycliff.rewards.gates.growth import growth, logit_speed, margin
@@ -112,6 +112,7 @@ def gate_radius(mdp: MDP, rewards: Any, gate: Gate) -> GateRadius:
         >>> found.bracket[0] < found.fixed_weights, found.bracket[0] <= found.bracket[1]
         (True, True)
     """
+    check_mdp(mdp)
     gated = gated_reward(mdp, rewards, gate)
     gaps = make_gaps(gated.mdp)
     alive = (~mdp.terminal[mdp.pair_states]).astype(np.float64)

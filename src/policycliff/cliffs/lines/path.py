@@ -39,7 +39,7 @@ from policycliff.cliffs.lines.parts import (
     uniform_over,
 )
 from policycliff.mdp.messages import fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -210,6 +210,7 @@ def perturbation_path(
         >>> path.policy(0.5)
         array([0., 1.])
     """
+    check_mdp(mdp)
     vector = check_arguments(mdp, direction, t_min, t_max, exact=exact, max_breakpoints=max_breakpoints)
     is_exact = use_exact(mdp, exact=exact)
     start, end = float(t_min), float(t_max)

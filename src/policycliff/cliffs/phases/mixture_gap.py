@@ -35,8 +35,8 @@ from policycliff.cliffs.phases.slices import check_weights
 from policycliff.cliffs.radius.allowed_changes import make_tuple
 from policycliff.cliffs.radius.result import finite
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_float_vector, as_integer, check_distribution, check_kind, check_shape, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import as_float_vector, as_integer, check_distribution, check_shape, fail
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import state_visits
 from policycliff.values.evaluation import evaluate
 from policycliff.values.exact import ExactMDP, Rationals, fits_exact, make_exact, rationals
@@ -164,7 +164,7 @@ def mixture_gap(mdp: MDP, rewards: Any, *, starts: Any, proportions: Any, max_po
         >>> mixture_gap(mdp, [first, second], starts=np.eye(3)[:2], proportions=[0.5, 0.5])
         MixtureGap(1, exact: effective 0, stationary 1, start remembered 1, class seen 1; 2 states differ)
     """
-    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_mdp(mdp)
     classes = _make_classes(mdp, rewards, starts, proportions)
     if as_integer("max_policies", max_policies) < 0:
         raise fail(got=f"max_policies = {max_policies}", expected="0 or more", remedy="Leave it out.")

@@ -36,8 +36,8 @@ from policycliff.cliffs.phases.parts import EXACT, UNRESOLVED, Cell, Wall, as_fr
 from policycliff.cliffs.phases.slices import Slice, make_slice
 from policycliff.cliffs.phases.support import linear_support
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_integer, as_number, check_choice, check_kind, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import as_integer, as_number, check_choice, fail
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
 
 TRUNCATED = "truncated"
@@ -176,7 +176,7 @@ def mixture_phases(
         >>> phases.nearest.direction.round(6)
         array([-0.083333,  0.083333])
     """
-    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_mdp(mdp)
     part = make_slice(mdp, rewards, weights=weights, fixed=fixed, corners=corners)
     _check(mdp, scope=scope, norm=norm, exact=exact, tolerance=tolerance, caps=(max_cells, max_rounds))
     optima = _make_optima(part, scope=scope, exact=use_exact(mdp, exact=exact))

@@ -43,7 +43,7 @@ from policycliff.cliffs.radius.tree_radius import tree_radius
 from policycliff.cliffs.radius.weight_radius import WeightRadius, weight_radius
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_choice, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 
 
 @overload
@@ -124,6 +124,7 @@ def stability_radius(
         >>> round(result.radius, 9), result.witness.round(9)
         (0.3, array([-0.3,  0.3,  0. ]))
     """
+    check_mdp(mdp)
     if reachable_only and mdp.initial is None:
         raise fail(
             got="reachable_only=True for an MDP without initial distribution",

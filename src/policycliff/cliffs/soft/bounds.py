@@ -35,7 +35,7 @@ from policycliff.cliffs.soft.search import soft_map_of, temperature_of, worst_ca
 from policycliff.cliffs.soft.sequences import sequence_bounds
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import state_visits
 from policycliff.values.solution import Solution
 
@@ -83,6 +83,7 @@ def soft_policy_bounds(
         >>> [round(bounds.worst(name), 6) for name in ("linear", "sharp", "certified", "measured")]
         [0.1, 0.099668, 0.099668, 0.098688]
     """
+    check_mdp(mdp)
     radius, climbs, wanted = check_epsilon(epsilon), check_starts(starts), check_states(states, mdp)
     check_seed(seed)
     problem = make_problem(mdp, reference_policy=reference_policy, mask=mask, half_widths=half_widths)

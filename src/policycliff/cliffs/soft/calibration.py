@@ -26,7 +26,7 @@ from policycliff.cliffs.soft.frontier import FrontierPoint, frontier_point, make
 from policycliff.cliffs.soft.problem import SoftProblem, check_epsilon, make_problem
 from policycliff.cliffs.soft.result import SoftPolicyBounds
 from policycliff.mdp.messages import as_float_vector, as_number, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 
 RATIO = 2.0**-0.5
 STEPS_DOWN = 20
@@ -126,6 +126,7 @@ def calibrate_temperature(
         >>> round(result.universal, 4), round(result.certified, 4)
         (0.9992, 0.9992)
     """
+    check_mdp(mdp)
     radius, goal, climbs = check_epsilon(epsilon), _check_shift(total_variation), check_starts(starts, least=1)
     check_seed(seed)
     grid = None if temperatures is None else _check_temperatures(temperatures)

@@ -23,7 +23,7 @@ from policycliff.cliffs.ties.tie import Tie, find_tie
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, as_integer, check_finite, check_shape, fail, first_true
 from policycliff.mdp.metric import MetricGrid
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.effective import effective_reward
 
 
@@ -110,6 +110,7 @@ def component_perturbation(
         >>> moved.rewards[1], moved.effective.rewards, moved.effective.actions_after
         (array([0.25, 1.  ]), array([0.625, 0.5  ]), array([0]))
     """
+    check_mdp(mdp)
     method = construction if construction is not None else ("paper" if component is None else "pair")
     check_size(epsilon, method)
     parts, mixture = _checked(mdp, rewards, weights, component)

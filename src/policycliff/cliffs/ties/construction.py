@@ -33,7 +33,7 @@ from policycliff.cliffs.ties.tie import Tie, find_tie
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_number, check_choice, fail
 from policycliff.mdp.metric import MetricGrid
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.distances import state_shifts
 from policycliff.policies.selection import greedy_policy, uniform_policy
 
@@ -82,6 +82,7 @@ def cliff_perturbation(
         >>> moved.rewards, moved.actions_after, moved.status, moved.uniform_jump
         (array([1.  , 1.25, 0.  ]), array([1]), 'certified', 0.5)
     """
+    check_mdp(mdp)
     check_size(epsilon, construction)
     tie = find_tie(mdp, state, action, width=width, state_metric=state_metric, action_metric=action_metric, exact=exact)
     height = height_share(construction, mdp.gamma) * epsilon

@@ -22,7 +22,7 @@ from policycliff.cliffs.degeneracy.optimal_sets import settled, settled_actions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail
 from policycliff.mdp.metric import MetricGrid
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.distances import excess
 from policycliff.rewards.bump import metrics_of
 from policycliff.values.horizon import reward_horizon
@@ -94,6 +94,7 @@ def argmax_drift(
         >>> drift.outward.ravel(), drift.inward.ravel()
         (array([0., 0.]), array([10., 10.]))
     """
+    check_mdp(mdp)
     push, times = as_float_vector("direction", direction), as_float_vector("steps", steps)
     check_shape("direction", push, (mdp.n_pairs,), meaning="one entry a pair")
     check_finite("direction", push)

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from policycliff.mdp.messages import check_choice, check_distribution, check_kind, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.messages import check_choice, check_distribution, fail
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.distances.canonical import dard_canonical, epic_canonical
 from policycliff.rewards.distances.coverage import TRANSITIONS, UNIFORM, make_coverage
 from policycliff.rewards.distances.forms import UNIT_ROUNDOFF, GivenReward, given_reward
@@ -105,7 +105,7 @@ def reward_distance(
         >>> round(reward_distance(bandit, [1.0, 0.0, 0.0], [2.0, 1.0, 1.0], kind="shaping").value, 9)
         0.0
     """
-    check_kind("mdp", mdp, MDP, made_by="MDP.from_arrays")
+    check_mdp(mdp)
     check_choice("kind", kind, KINDS)
     given = {
         "policy": policy,

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_shape, fail
-from policycliff.mdp.model import MDP
+from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.effective import effective_reward
 from policycliff.rewards.gates.gate import Gate, softmax_gate
 
@@ -93,6 +93,7 @@ def gated_reward(mdp: MDP, rewards: Any, gate: Gate) -> GatedReward:
         >>> mixed.weights.round(4).tolist(), mixed.rewards.round(4).tolist()
         ([[0.1192], [0.8808]], [0.1192, 2.6424])
     """
+    check_mdp(mdp)
     components = check_components(mdp, rewards)
     check_gate(mdp, gate, len(components))
     return gate_components(mdp, components, gate)
