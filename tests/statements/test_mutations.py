@@ -361,6 +361,7 @@ ROWS = [
     ("Result 12", "result_12", "gate_jump", fields(policy_jump=times(0.999))),
     ("Erratum 1", "errata_maps", "reward_horizon", scaled(0.9)),
     ("Erratum 2", "errata_maps", "_reward_of", reverse_sign),
+    ("Erratum 2", "errata_maps", "cliff_perturbation", fields(change=times(0.999))),
     ("Erratum 3", "errata_maps", "optimal_sets", with_one_more),
     ("Erratum 4", "errata_maps", "replace", lambda real: lambda mdp, **_: mdp),
     (

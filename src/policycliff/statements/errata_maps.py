@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float64
 
+from policycliff.cliffs.ties.construction import cliff_perturbation
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import state_visits
 from policycliff.policies.selection import uniform_policy
@@ -48,21 +49,28 @@ def _least_gap(mdp: MDP, rewards: Float64[np.ndarray, " pairs"]) -> tuple[float,
 
 
 def check_factor(instance: Instance) -> Outcome:
-    """The change of Prop 2.9 with the bump on one pair lies in [-gamma e, e]: at most e, not (1 + gamma) e."""
+    """The change of Prop 2.9 with the bump on one pair lies in [-gamma e, e]: at most e, not (1 + gamma) e.
+
+    Measured by dense algebra; and the change that "sharp" makes, cut to e, still lifts a2 by all of e.
+    """
     mdp = instance.mdp
     actions = optimal_sets(mdp)
     if tied_somewhere(actions).holds is not True:
         return unmet(tied_somewhere(actions))
-    size, pair = 0.125 * reward_scale(mdp), int(actions.pairs(tied_state(actions))[-1])
+    state = tied_state(actions)
+    size, pair = 0.125 * reward_scale(mdp), int(actions.pairs(state)[-1])
     q, error = measured_q(mdp)
-    raised = q + size * (np.arange(mdp.n_pairs) == pair)
-    change = _reward_of(mdp, raised) - _reward_of(mdp, q)
+    change = _reward_of(mdp, q + size * (np.arange(mdp.n_pairs) == pair)) - _reward_of(mdp, q)
+    made = cliff_perturbation(mdp, state, int(mdp.actions[pair]), size, construction="sharp")
+    after, error_after = measured_q(mdp, mdp.rewards + made.change)
+    lead = float(after[pair] - after[actions.pairs(state)[0]])
     slack = 8.0 * error + 1e-13 * reward_scale(mdp)
     return Outcome(
         hypotheses=(tied_somewhere(actions),),
         claims=(
             Claim("sup norm of the change", size, float(np.abs(change).max()), "<=", slack),
             Claim("least entry of the change", -mdp.gamma * size, float(change.min()), ">=", slack),
+            Claim("lead of a2 after the change", size, lead, "=", slack + 2.0 * error_after),
         ),
     )
 

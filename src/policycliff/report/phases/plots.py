@@ -4,13 +4,15 @@ Pure functions of the JSON form of a `MixturePhases`. Cells are numbered as in t
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from policycliff.cliffs.phases.phases import MixturePhases
 from policycliff.mdp.messages import check_names, fail
 from policycliff.report.format import number
 from policycliff.report.plots.layout import GREY, RED, SERIES, Plot, Trace, axis, faint, plot, rows_height
 from policycliff.report.text import plot_label
+
+if TYPE_CHECKING:
+    from policycliff.cliffs.phases.phases import MixturePhases
 
 Result = Mapping[str, Any]
 
@@ -19,7 +21,7 @@ LABELLED = 0.01
 SHOWN = 40
 
 
-def phases_figure(phases: Result | MixturePhases, *, names: Sequence[str] | None = None) -> Plot:
+def phases_figure(phases: "Result | MixturePhases", *, names: Sequence[str] | None = None) -> Plot:
     """The figure of a phase diagram: `data` and `layout` for Plotly, as plain JSON types.
 
     Args:
@@ -37,8 +39,8 @@ def phases_figure(phases: Result | MixturePhases, *, names: Sequence[str] | None
         >>> [trace["x"] for trace in figure["data"]]
         [[0.5], [0.5]]
     """
-    result: Result = phases.to_dict() if isinstance(phases, MixturePhases) else phases
-    if not isinstance(result, Mapping) or not {"corners", "cells"} <= set(result):
+    result = phases if isinstance(phases, Mapping) else getattr(phases, "to_dict", dict)()
+    if not {"corners", "cells"} <= set(result):
         raise fail(
             got=f"`phases` of type {type(phases).__name__}",
             expected="a MixturePhases, or its to_dict()",
