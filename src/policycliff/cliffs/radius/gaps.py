@@ -33,7 +33,7 @@ class Gaps:
     """Gaps of all pairs to the pair that an optimal policy takes.
 
     Attributes:
-        mdp: the MDP.
+        solution: the solved MDP.
         best: (states,) the pair that the policy takes: the first optimal one, or where that is unresolved the one of
             largest computed Q.
         gaps: (pairs,) V* - Q*, 0 where tied.
@@ -44,7 +44,7 @@ class Gaps:
         fractions: ... (pairs,) the gaps as fractions; both None in floating point.
     """
 
-    mdp: MDP
+    solution: Solution
     best: Int64[np.ndarray, " states"]
     gaps: Float64[np.ndarray, " pairs"]
     tied: Bool[np.ndarray, " pairs"]
@@ -52,6 +52,11 @@ class Gaps:
     error: Float64[np.ndarray, " pairs"]
     exact: ExactMDP | None = None
     fractions: Rationals | None = None
+
+    @property
+    def mdp(self) -> MDP:
+        """The MDP."""
+        return self.solution.mdp
 
     @property
     def policy(self) -> Float64[np.ndarray, " pairs"]:
@@ -119,7 +124,7 @@ def _float_gaps(solution: Solution, actions: OptimalActions) -> Gaps:
     plain = mdp.rewards[best][owners] - mdp.rewards
     gaps, error = np.where(alike, np.maximum(plain, 0.0), gaps), np.where(alike, 0.0, error)
     error += UNIT_ROUNDOFF * gaps
-    return Gaps(mdp, frozen(best), frozen(gaps), frozen(tied), frozen(unresolved), frozen(error))
+    return Gaps(solution, frozen(best), frozen(gaps), frozen(tied), frozen(unresolved), frozen(error))
 
 
 def _exact_gaps(solution: Solution, exact: ExactMDP) -> Gaps:
@@ -132,7 +137,7 @@ def _exact_gaps(solution: Solution, exact: ExactMDP) -> Gaps:
     floats = np.array([float(gap) for gap in fractions])
     shared = np.add.reduceat(zero.astype(np.int64), mdp.offsets[:-1]) > 1
     return Gaps(
-        mdp=mdp,
+        solution=solution,
         best=frozen(first),
         gaps=frozen(floats),
         tied=frozen(zero & shared[mdp.pair_states]),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from policycliff.actions.neutral import neutral_states
 from policycliff.cliffs.radius.allowed_changes import RewardTuple
 from policycliff.cliffs.radius.exact_rows import enclose
 from policycliff.cliffs.radius.gaps import Gaps
@@ -52,10 +53,11 @@ class WeightSearch:
     source: Source
     norm: str
     floors: Float64[np.ndarray, " pairs"]
+    neutral: Bool[np.ndarray, " pairs"]
 
     def run(self, states: Bool[np.ndarray, " states"] | None) -> WeightsFound:
         """The least rho over the competitors in these states (None: all)."""
-        rival = self.gaps.rivals & np.isfinite(self.floors)
+        rival = self.gaps.rivals & np.isfinite(self.floors) & ~self.neutral
         if states is not None:
             rival &= states[self.gaps.mdp.pair_states]
         pairs = np.flatnonzero(rival)
@@ -137,8 +139,18 @@ class WeightSearch:
 def make_weight_search(gaps: Gaps, group: RewardTuple, *, norm: str) -> WeightSearch:
     """The search for constant or state-dependent weights."""
     source: Source
+    neutral = np.zeros(gaps.mdp.n_pairs, dtype=bool)
     if group.weights.ndim == 1:
         source = constant_weights(gaps, group)
+        neutral = _neutral_ties(gaps, group)
     else:
         source = state_weights(gaps, group, make_resolvent(gaps.mdp, np.array(gaps.best)))
-    return WeightSearch(gaps, group, source, norm, source.floors(norm))
+    return WeightSearch(gaps, group, source, norm, source.floors(norm), neutral)
+
+
+def _neutral_ties(gaps: Gaps, group: RewardTuple) -> Bool[np.ndarray, " pairs"]:
+    """(pairs,) pairs that may be optimal and provably have the policy's value under every component."""
+    members = gaps.tied | gaps.unresolved
+    members[gaps.best] = True
+    found = neutral_states(gaps.solution, group.rewards, members)
+    return np.asarray(members & found[gaps.mdp.pair_states])
