@@ -23,7 +23,7 @@ TEMPERATURES = (1.0, 0.1, 0.01)
 STATES, ACTIONS, COMPONENTS, AVAILABLE = 4, 3, 3, 0.8
 GAMMAS, STATISTICS = (0.0, 0.5, 0.9), ("mean", "max")
 GAIN, EPSILON, POLICY_TEMPERATURE = 1.0, 0.02, 0.5
-QUANTILES = (0.1, 0.5, 0.9)
+QUANTILES = (0.0, 0.1, 0.5, 0.9)
 MEANINGS = {
     "reward": "effective reward: measured / proven",
     "q_values": "Q*: measured / proven",
@@ -91,17 +91,19 @@ def main() -> None:
     """Print the quantiles by gate temperature; with --json write every ratio."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--mdps", type=int, default=60)
+    parser.add_argument("--quick", action="store_true", help="two MDPs")
     parser.add_argument("--temperatures", type=float, nargs="+", default=list(TEMPERATURES), help="of the gate")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    results = []
+    count, results = 2 if options.quick else options.mdps, []
     for temperature in options.temperatures:
         ratios = []
-        for seed in range(options.mdps):
+        for seed in range(count):
             gate = reward_gate(GAIN, statistic=STATISTICS[seed % len(STATISTICS)], temperature=temperature)
             ratios.append(measure(*random_problem(seed), gate))
         quantiles = summary(ratios)
-        print(f"{f'gate temperature {temperature:g}, {options.mdps} MDPs':<44}{'10 %':>9}{'median':>9}{'90 %':>9}")
+        title = f"gate temperature {temperature:g}, {count} MDPs"
+        print(f"{title:<44}{'least':>9}{'10 %':>9}{'median':>9}{'90 %':>9}")
         for name, found in quantiles.items():
             print(f"  {MEANINGS[name]:<42}" + "".join(f"{entry:>9.3g}" for entry in found))
         unseen = sum(np.isnan(item.radius) for item in ratios)
