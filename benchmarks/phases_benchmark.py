@@ -41,13 +41,14 @@ UNUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One method on one problem; `loss` is relative to the exact cells."""
+    """One method on one problem; `loss` is relative to the exact cells; no vertices for morl-baselines."""
 
     problem: str
     rewards: int
     method: str
     seconds: float
     cells: int
+    vertices: int | None
     solves: int
     loss: float
     finished: bool
@@ -109,6 +110,7 @@ def measure_ours(problem: str, mdp: MDP, rewards: np.ndarray, *, exact: bool) ->
         name,
         seconds,
         len(found.cells),
+        len(np.unique(np.concatenate([cell.vertices for cell in found.cells]).round(9), axis=0)),
         found.rounds,
         found.error_bound,
         found.status != "truncated",
@@ -133,7 +135,9 @@ def measure_theirs(
     mixtures = np.random.default_rng(0).dirichlet(np.ones(len(rewards)), 20_000)
     loss = ((mixtures @ truth.T).max(axis=1) - (mixtures @ np.array(search.ccs).T).max(axis=1)).max()
     name = "morl-baselines"
-    return Measurement(problem, len(rewards), name, seconds, len(search.ccs), solves, float(loss), bool(search.ended()))
+    return Measurement(
+        problem, len(rewards), name, seconds, len(search.ccs), None, solves, float(loss), bool(search.ended())
+    )
 
 
 def machine() -> dict[str, str]:
@@ -160,7 +164,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     linear_support, results = load_linear_support(), []
-    print(f"{'problem':>26} {'method':>22} {'seconds':>8} {'cells':>6} {'solves':>7} {'loss':>9} finished")
+    print(
+        f"{'problem':>26} {'method':>22} {'seconds':>8} {'cells':>6} {'vertices':>8} {'solves':>7} {'loss':>9} finished"
+    )
     for problem in options.only:
         mdp, rewards = load_momdp(options.data, problem, options.gamma)
         mixture_phases(mdp, rewards[:2], exact=False)  # compiles the kernels
@@ -176,8 +182,8 @@ def main() -> None:
             rows.append(their)
         for row in rows:
             print(
-                f"{row.problem:>26} {row.method:>22} {row.seconds:>8.2f} {row.cells:>6} {row.solves:>7} "
-                f"{row.loss:>9.2g} {'yes' if row.finished else 'no'}",
+                f"{row.problem:>26} {row.method:>22} {row.seconds:>8.2f} {row.cells:>6} {row.vertices or '':>8} "
+                f"{row.solves:>7} {row.loss:>9.2g} {'yes' if row.finished else 'no'}",
                 flush=True,
             )
         results += rows
