@@ -14,6 +14,7 @@ import numpy as np
 from policycliff import (
     MDP,
     analyze_mdp,
+    degeneracy_price,
     design_tie_breaker,
     feasible_rewards,
     mixture_gap,
@@ -49,6 +50,7 @@ TAKES_FLAG: list[tuple[str, Callable]] = [
     ("reachable_only", lambda flag: design_tie_breaker(BANDIT, [1.0, 0.0], reachable_only=flag)),
     ("exact", lambda flag: feasible_rewards(BANDIT, [1.0, 0.0]).contains(FIRST, exact=flag)),
     ("exact", lambda flag: regret(BANDIT, FIRST, SECOND, exact=flag)),
+    ("exact", lambda flag: degeneracy_price(BANDIT, SECOND, exact=flag)),
     ("exact", lambda flag: analyze_mdp(BANDIT, exact=flag)),
 ]
 OTHERS: list[tuple[str, Callable]] = [

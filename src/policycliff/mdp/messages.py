@@ -19,7 +19,7 @@ def as_float_vector(name: str, value: Any) -> np.ndarray:
     """A float64 array of any shape, or an error that names the argument."""
     try:
         given = np.asarray(value)
-        if given.dtype.kind in "cSU":
+        if given.dtype.kind in "cSUMm":
             raise TypeError(f"entries of type {given.dtype}")
         array = given.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:

@@ -194,7 +194,7 @@ class MDP:
         if stuck.any():
             pair = int(np.argmax(stuck))
             raise fail(
-                got=f"reward {vector[pair]} at terminal {self.state_name(int(self.pair_states[pair]))}",
+                got=f"{vector[pair]} in `{name}` at terminal {self.state_name(int(self.pair_states[pair]))}",
                 expected="0 (terminal states are absorbing with reward 0)",
                 remedy="Put the reward on the pairs that enter the state.",
             )

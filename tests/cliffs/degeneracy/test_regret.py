@@ -135,12 +135,12 @@ def test_bad_input():
     bare = MDP.from_arrays(np.ones((1, 2, 1)), [[1.0, 0.0]], 0.5)
     with pytest.raises(InvalidInputError, match=r"without initial.*initial="):
         regret(bare, [1.0, 0.0], [0.0, 1.0])
-    with pytest.raises(InvalidInputError, match="shape"):
+    with pytest.raises(InvalidInputError, match="`trained_on` of shape"):
         regret(mdp, np.ones(3), mdp.rewards)
-    with pytest.raises(InvalidInputError, match="nan"):
+    with pytest.raises(InvalidInputError, match="nan in `true`"):
         regret(mdp, mdp.rewards, np.full(mdp.n_pairs, np.nan))
     ended = random_mdp(0, terminals=1)
-    with pytest.raises(InvalidInputError, match="terminal state 3"):
+    with pytest.raises(InvalidInputError, match="in `trained_on` at terminal state 3"):
         regret(ended, np.ones(ended.n_pairs), ended.rewards)
     large = MDP.from_arrays(*(garnet(0, states=300, actions=2, branching=2)), 0.9, initial=np.eye(300)[0])
     with pytest.raises(InvalidInputError, match="exact"):

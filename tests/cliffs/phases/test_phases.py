@@ -362,7 +362,7 @@ def test_bad_arguments(arguments, message):
         (3.0, "not a list of components"),
         ([1.0, 2.0], "not a list of components"),
         ([], "not a list of components"),
-        ([[[1.0, np.inf, 0.0]]], "inf in `rewards`"),
+        ([[[1.0, np.inf, 0.0]]], r"inf in `rewards\[0\]`"),
     ],
 )
 def test_bad_rewards(rewards, message):

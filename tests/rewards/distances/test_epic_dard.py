@@ -86,6 +86,34 @@ def test_a_hand_calculated_value():
         assert opposite.value == pytest.approx(1.0)
 
 
+def test_the_rewards_of_the_paper_on_its_grid_by_hand():
+    """Rewards of states on the 3 x 3 grid of Gleave et al., as their published code has them.
+
+    For R(s, a, s') = R(s) the mean m is R, the canonical form gamma (R(s') - E R): EPIC is the Pearson distance of the
+    nine numbers. Of path and cliff: products 26, squares 20 and 50, sums 0 and -6, so rho = 26 / sqrt(20 * 46).
+    """
+    sparse, path, cliff = (
+        np.array(rows, dtype=float)
+        for rows in ([0] * 8 + [1], [0, -1, -1, 0, 0, 0, -1, -1, 4], [0, -1, -1, 0, 0, 0, -4, -4, 4])
+    )
+    kernel = np.zeros((9, 5, 9))
+    for s, (row, column) in enumerate(np.ndindex(3, 3)):
+        for a, (down, right) in enumerate([(0, 1), (1, 0), (0, -1), (-1, 0), (0, 0)]):
+            kernel[s, a, 3 * np.clip(row + down, 0, 2) + np.clip(column + right, 0, 2)] = 1.0
+    mdp = MDP.from_arrays(kernel, np.zeros((9, 5)), 0.99)
+    found = reward_distance(mdp, path, cliff, kind="epic")
+    assert found.value == pytest.approx(((1 - 26 / 920**0.5) / 2) ** 0.5, abs=found.error_bound)
+    assert round(found.value, 4) == 0.2672
+    # Dense: sparse, shaped by the distance to the goal.
+    whole = np.repeat(sparse, 45).reshape(9, 5, 9)
+    dense_goal = shape_table(whole, 0.99, -np.array([4.0, 3.0, 2.0, 3.0, 2.0, 1.0, 2.0, 1.0, 0.0]))
+    for kind in ("epic", "dard", "starc"):
+        assert reward_distance(mdp, whole, dense_goal, kind=kind).value < 1e-12
+    # Path and cliff have the same optimal policies on this grid, and are not equivalent.
+    members = [optimal_actions(solve(mdp.with_rewards(r)), exact=True).members for r in (path, cliff)]
+    assert (members[0] == members[1]).all()
+
+
 @given(seed=SEEDS, scale=st.sampled_from([1e-6, 0.5, 3.0, 1e6]), **SIZES)
 @settings(max_examples=30, deadline=None)
 def test_blind_to_shaping_over_transitions_scale_and_constants(seed, states, actions, gamma, scale):
@@ -268,7 +296,10 @@ def test_bad_options(options, message):
         (np.zeros((4, 3, 3)), r"`r2` of shape \(4, 3, 3\).*\(4, 3, 4\)"),
         (np.zeros((4, 2, 4)), r"`r2` for 2 actions.*at least 3"),
         (np.full((4, 3, 4), np.inf), r"inf in `r2`"),
-        (np.zeros(7), r"shape \(7,\)"),
+        (np.zeros(7), r"`r2` of shape \(7,\)"),
+        (None, r"`r2` of shape \(\)"),
+        (np.r_[np.nan, np.zeros(11)], r"nan in `r2`"),
+        (np.zeros(12).astype("datetime64[D]"), r"`r2` that does not convert"),
         (["a"] * 12, r"`r2` that does not convert"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policycliff import reward_distance
+from policycliff.errors import InvalidInputError
 from policycliff.rewards.distances.canonical import epic_canonical
 from policycliff.rewards.distances.forms import given_reward
 
@@ -121,6 +122,36 @@ def test_the_bounds_are_not_idle():
     assert near.value == pytest.approx(1e-6, rel=10.0)
 
 
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e-160, 1e160, 1e300])
+@pytest.mark.parametrize("over_transitions", [False, True])
+@pytest.mark.parametrize(
+    "options", [{"kind": "epic"}, {"kind": "dard"}, {"kind": "starc"}, {"kind": "starc", "canonical": "minimal"}]
+)
+def test_squares_of_tiny_and_huge_rewards_do_not_lose_their_size(options, over_transitions, size):
+    mdp = full_mdp(3, states=3, actions=2, terminals=1)
+    pairs = [mdp.rewards, np.where(mdp.terminal[mdp.pair_states], 0.0, np.arange(mdp.n_pairs))]
+    first, second = [table_of(mdp, r, 2) for r in pairs] if over_transitions else pairs
+    expected = reward_distance(mdp, first, second, **options)
+    found = reward_distance(mdp, size * first, 3.0 * second, **options)
+    assert found.status == "certified"
+    # Numbers of 1e-320 have three digits themselves.
+    assert abs(found.value - expected.value) <= (0.01 if size < 1e-310 else found.error_bound + expected.error_bound)
+    assert found.scales[0] == pytest.approx(size * expected.scales[0], rel=0.01)
+    assert found.scales[1] == pytest.approx(3.0 * expected.scales[1])
+
+
+def test_a_scale_beyond_the_largest_float_is_infinite():
+    mdp = full_mdp(3, states=3, actions=2)
+    largest = np.full(mdp.n_pairs, 1.5e308) * np.array([1.0, -1.0, -1.0, 1.0, 1.0, -1.0])
+    found = reward_distance(mdp, largest, mdp.rewards, kind="starc", norm="1")
+    assert found.status == "certified"
+    assert found.scales[0] == np.inf
+    assert found.to_dict()["scales"] == [None, found.scales[1]]
+    for kind in ("sup", "shaping"):
+        with pytest.raises(InvalidInputError, match=r"`r1` and `r2` whose difference"):
+            reward_distance(mdp, largest, -largest, kind=kind)
+
+
 def test_the_error_of_canonical_entries():
     """Entry by entry, up to the constant gamma E R(S, A, S') that is not subtracted."""
     seen = 0.0
@@ -130,9 +161,8 @@ def test_the_error_of_canonical_entries():
         table = np.vectorize(Fraction, otypes=[object])(table_of(mdp, rewards, 2))
         half, third = [Fraction(1, 2)] * 2, [Fraction(1, 3)] * 3
         exact = epic_by_loops(table, Fraction(mdp.gamma), half, third) + Fraction(mdp.gamma) * table.sum() / 18
-        found = epic_canonical(
-            mdp, given_reward("r", mdp, rewards), policy=np.full(6, 0.5), state_distribution=np.full(3, 1 / 3)
-        )
+        given_form = given_reward("r", mdp, rewards, in_units=False)
+        found = epic_canonical(mdp, given_form, policy=np.full(6, 0.5), state_distribution=np.full(3, 1 / 3))
         entries = (found.pairs[:, None] + found.successors[None, :]).reshape(3, 2, 3)
         missed = max(abs(Fraction(float(a)) - b) for a, b in zip(entries.ravel(), exact.ravel(), strict=True))
         assert missed <= Fraction(found.error)

@@ -30,6 +30,7 @@ from policycliff.cliffs.degeneracy.optimal_sets import open_states, reached_with
 from policycliff.cliffs.degeneracy.restricted_returns import Bracket, Returns, returns_in_floats, returns_in_fractions
 from policycliff.cliffs.degeneracy.traces import LogCount, exact_log_traces, log_policies, log_traces
 from policycliff.mdp.compilation import frozen
+from policycliff.mdp.messages import check_flag
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
 
@@ -127,6 +128,7 @@ def degeneracy_price(mdp: MDP, true_rewards: Any, *, exact: bool = False) -> Deg
         (0.25, 0.75, 0.5, 1.25)
     """
     check_mdp(mdp)
+    check_flag("exact", exact)
     true_mdp = mdp.with_rewards(true_rewards, name="true_rewards")
     start = start_distribution(mdp)
     actions = settled_actions(mdp, exact=exact)

@@ -118,7 +118,7 @@ def regret(mdp: MDP, trained_on: Any, true: Any, *, exact: bool = False) -> Regr
             expected="`initial`, from which returns are counted",
             remedy="Build the MDP with initial=....",
         )
-    trained, wanted = mdp.with_rewards(trained_on), mdp.with_rewards(true)
+    trained, wanted = mdp.with_rewards(trained_on, name="trained_on"), mdp.with_rewards(true, name="true")
     price = degeneracy_price(trained, wanted.rewards, exact=exact)
     # Of all policies, the worst: with a reward of 0 every policy is optimal.
     whole = degeneracy_price(mdp.with_rewards(np.zeros(mdp.n_pairs)), wanted.rewards, exact=exact)

@@ -61,7 +61,8 @@ def make_tuple(mdp: MDP, rewards: Any, weights: Any) -> tuple[MDP, RewardTuple |
             expected="both (a reward tuple) or none",
             remedy="Pass rewards=(K, pairs) and weights=(K,) or (K, S).",
         )
-    components = np.stack([mdp.with_rewards(component).rewards for component in _listed(rewards)])
+    listed = [mdp.with_rewards(component, name=f"rewards[{k}]") for k, component in enumerate(_listed(rewards))]
+    components = np.stack([one.rewards for one in listed])
     mixture = as_float_vector("weights", weights)
     effective = effective_reward(components, mixture, mdp=mdp)
     spread = mixture[:, mdp.pair_states] if mixture.ndim == 2 else np.repeat(mixture[:, None], mdp.n_pairs, axis=1)

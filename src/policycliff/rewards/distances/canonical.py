@@ -11,6 +11,8 @@ transition of the MDP: S'' follows s', not S'. Shaping cancels for exactly that 
 A reward over pairs is R(s, a, s') = R(s, a) for every s'. Shaping *over pairs*, R + gamma P Phi - Phi, is then not
 shaping over transitions, unless the next state does not matter, and neither distance is blind to it.
 
+A reward that is the same number everywhere has the canonical form 0: kernel rows count as summing to 1 there.
+
 Cost: EPIC O(nonzeros) over pairs, O(pairs S) over transitions; DARD O(nonzeros), O(A S nonzeros) over transitions.
 """
 
@@ -20,7 +22,7 @@ from jaxtyping import Float64
 
 from policycliff.mdp.messages import fail, first_true
 from policycliff.mdp.model import MDP
-from policycliff.rewards.distances.forms import UNIT_ROUNDOFF, GivenReward
+from policycliff.rewards.distances.forms import UNDERFLOW, UNIT_ROUNDOFF, GivenReward
 from policycliff.rewards.distances.standardised import CanonicalReward
 
 
@@ -81,7 +83,7 @@ def _canonical(
         pairs=pairs,
         successors=mdp.gamma * m,
         table=table,
-        error=(terms + 10.0) * UNIT_ROUNDOFF * size + 1e-300,
+        error=(terms + 10.0) * UNIT_ROUNDOFF * size + UNDERFLOW,
         size=size,
         is_zero=reward.is_constant,
     )

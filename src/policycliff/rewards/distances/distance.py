@@ -116,8 +116,9 @@ def reward_distance(
         "metric": metric,
     }
     _refuse_others(kind, given)
-    first, second = given_reward("r1", mdp, r1), given_reward("r2", mdp, r2)
-    if kind in {"sup", "shaping"}:
+    absolute = kind in {"sup", "shaping"}
+    first, second = (given_reward(name, mdp, r, in_units=not absolute) for name, r in (("r1", r1), ("r2", r2)))
+    if absolute:
         return _absolute(mdp, first, second, kind=kind)
     weights = _uniform(mdp) if policy is None else check_policy("policy", policy, mdp)
     who = "uniform" if policy is None else "given"
@@ -125,6 +126,10 @@ def reward_distance(
         found = _starc(mdp, first, second, policy=weights, who=who, words=(canonical, norm, metric))
     else:
         found = _pearson(mdp, first, second, kind=kind, policy=weights, who=who, where=(state_distribution, coverage))
+    if found.scales is not None:
+        with np.errstate(over="ignore"):
+            units = [float(np.ldexp(scale, r.exponent)) for scale, r in zip(found.scales, (first, second), strict=True)]
+        found = replace(found, scales=(units[0], units[1]))
     same = first.is_same(second)
     return replace(found, value=0.0, error_bound=0.0, status=CERTIFIED) if same else found
 
@@ -142,7 +147,14 @@ def _refuse_others(kind: str, given: Mapping[str, Any]) -> None:
 
 def _absolute(mdp: MDP, first: GivenReward, second: GivenReward, *, kind: str) -> RewardDistance:
     """The sup norm of the difference, as it is or modulo shaping."""
-    difference = first.pairs - second.pairs
+    with np.errstate(over="ignore"):
+        difference = first.pairs - second.pairs
+    if not np.isfinite(difference).all():
+        raise fail(
+            got="`r1` and `r2` whose difference is beyond the largest float",
+            expected="rewards of a size below 1e307",
+            remedy="Divide both by the same number: the distance is divided by it too.",
+        )
     exact = bool((difference + second.pairs == first.pairs).all() and (first.pairs - difference == second.pairs).all())
     error = first.error + second.error
     error += 0.0 if exact else UNIT_ROUNDOFF * float(np.abs(difference).max())

@@ -43,17 +43,21 @@ class RewardDistance:
         return max(float(low), 0.0), float(high)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON types."""
+        """Everything as JSON types (an infinite number is None)."""
         return {
             "value": self.value,
             "kind": self.kind,
-            "error_bound": self.error_bound,
+            "error_bound": _finite(self.error_bound),
             "status": self.status,
             "settings": dict(self.settings),
-            "scales": None if self.scales is None else list(self.scales),
+            "scales": None if self.scales is None else [_finite(scale) for scale in self.scales],
             "potential": None if self.potential is None else self.potential.tolist(),
         }
 
     def __repr__(self) -> str:
         how = "".join(f", {name} {value}" for name, value in self.settings.items())
         return f"RewardDistance({self.value:.6g}, {self.kind}{how}; {self.status} within {self.error_bound:.2g})"
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None

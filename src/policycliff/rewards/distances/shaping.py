@@ -23,7 +23,7 @@ from scipy.optimize import linprog
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
-from policycliff.rewards.distances.forms import UNIT_ROUNDOFF
+from policycliff.rewards.distances.forms import UNDERFLOW, UNIT_ROUNDOFF
 from policycliff.rewards.distances.result import CERTIFIED, UNRESOLVED
 from policycliff.rewards.distances.starc import shaping_matrix
 from policycliff.values.chain import deterministic_chain
@@ -85,7 +85,8 @@ def _evaluated(mdp: MDP, matrix: sp.csr_array, d: Pairs, potential: Float64[np.n
     longest = float(np.diff(mdp.indptr).max()) + 5.0
     sizes = np.abs(d) + abs(matrix) @ np.abs(potential)
     rest = np.asarray(d - matrix @ potential)
-    return _Shaped(potential, rest, float(longest * UNIT_ROUNDOFF * sizes.max()), float(np.abs(rest).max()))
+    rounding = float(longest * UNIT_ROUNDOFF * sizes.max()) + UNDERFLOW
+    return _Shaped(potential, rest, rounding, float(np.abs(rest).max()))
 
 
 def _solve(matrix: sp.csr_array, d: Pairs) -> tuple[Float64[np.ndarray, " free"] | None, Pairs | None]:
@@ -127,7 +128,7 @@ def _lower(mdp: MDP, matrix: sp.csr_array, d: Pairs, measure: Pairs, alive: np.n
     mass = float(np.abs(repaired).sum())
     if mass == 0.0:
         return 0.0
-    gain = float(d @ repaired) - (repaired.size + 2.0) * UNIT_ROUNDOFF * float(np.abs(d) @ np.abs(repaired))
+    gain = float(d @ repaired) - (repaired.size + 2.0) * UNIT_ROUNDOFF * float(np.abs(d) @ np.abs(repaired)) - UNDERFLOW
     low = (gain - float(np.abs(d).max()) * moved) / ((mass + moved) * (1.0 + 1e-12))
     return max(low, 0.0) if np.isfinite(low) else 0.0
 
