@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -209,6 +210,25 @@ def test_hard_gates_take_the_largest_and_share_ties():
     assert np.isinf(local_growth(tied)).all()
 
 
+def test_the_rounding_of_features_is_counted():
+    # Logits of a thousand that differ by 1e-13 through a gate of temperature 1e-12, against fractions.
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        features, parameters = rng.normal(size=3), 1e3 * rng.normal(size=(3, 2))
+        parameters[:, 1] = parameters[:, 0] + 1e-13 * rng.normal(size=3)
+        move = 1e-13 * np.sign(np.outer(features, [1.0, -1.0]))
+        mixed = gated_reward(
+            bandit(), [[1.0, 0.0], [-1.0, 0.0]], softmax_gate([features], parameters, temperature=1e-12)
+        )
+        ends = []
+        for theta in (parameters, parameters + move):
+            exact = np.array([Fraction(x) for x in features]) @ np.vectorize(Fraction)(theta)
+            first, second = exact.tolist()
+            ends.append(math.tanh(float((first - second) / Fraction(1e-12)) / 2.0))
+        assert abs(mixed.rewards[0] - ends[0]) <= mixed.rounding
+        assert abs(ends[1] - ends[0]) <= reward_shift(mixed, 0.0, np.abs(parameters + move - parameters).max())[0]
+
+
 def test_nothing_moves_at_size_0_and_terminal_states_stay():
     mdp = random_mdp(3, states=3, terminals=2)
     rewards = np.ones((2, mdp.n_pairs)) * ~mdp.terminal[mdp.pair_states]
@@ -233,7 +253,8 @@ def test_results_are_json_and_one_screen():
         (lambda: softmax_gate([[1.0]], [[1.0], [2.0]]), r"`features` of shape \(1, 1\)"),
         (lambda: softmax_gate([1.0], [[1.0]]), "shape"),
         (lambda: softmax_gate([[np.nan]], [[1.0]]), "finite"),
-        (lambda: softmax_gate([[1e200]], [[1e200]]), "finite"),
+        (lambda: softmax_gate([[1e200]], [[1.0]]), "`features` at index"),
+        (lambda: softmax_gate([[1e50]], [[1e50]]), "features @ parameters"),
         (lambda: softmax_gate([[1.0]], [[1.0]], temperature=-1.0), "at least 0"),
         (lambda: reward_gate([[1.0, 2.0]]), "`gain` of shape"),
         (lambda: reward_gate([1.0, 2.0]), "`gain` of shape"),
@@ -243,6 +264,14 @@ def test_results_are_json_and_one_screen():
         (lambda: reward_gate(1.0, statistic=[[1.0]]), "`statistic` of shape"),
         (lambda: reward_gate(1.0, bias=np.zeros((1, 1, 1))), "`bias` of shape"),
         (lambda: reward_gate(1.0, temperature=np.inf), "finite number"),
+        (lambda: reward_gate(1.0, temperature=5e-324), "temperature = 5e-324"),
+        (lambda: reward_gate(1.0, temperature=1e300), "temperature = 1e"),
+        (lambda: reward_gate(1e300), "`gain`"),
+        (lambda: reward_gate(1.0, bias=[0.0, -1e300]), "`bias` at index"),
+        (lambda: reward_gate(1.0, bias=[]), "`bias` of shape"),
+        (lambda: reward_gate(np.eye(2), bias=[0.0, 1.0, 2.0]), "`bias` of shape"),
+        (lambda: reward_gate(1.0, statistic=[]), "`statistic` of shape"),
+        (lambda: reward_gate(1.0, statistic=[1e300]), "`statistic` at index"),
     ],
 )
 def test_bad_gates_are_refused(make, message):
@@ -256,7 +285,10 @@ def test_bad_gates_are_refused(make, message):
         ([1.0, 0.0], reward_gate(1.0), "not a list of components"),
         ("abc", reward_gate(1.0), "not a list of components"),
         ([[1.0, 0.0, 2.0]], reward_gate(1.0), "shape"),
-        ([[1.0, 0.0], [0.0, np.nan]], reward_gate(1.0), "finite"),
+        ([[1.0, 0.0], [0.0, np.nan]], reward_gate(1.0), r"nan in `rewards\[1\]` at index \(1,\)"),
+        ([[1.0, 0.0], [0.0, -1e300]], reward_gate(1.0), r"-1e\+300 in `rewards\[1\]` at index \(1,\)"),
+        ([[1.0, 0.0], [0.0]], reward_gate(1.0), r"`rewards\[1\]` of shape \(1,\) beside"),
+        ([[[1.0, 0.0], [0.0]]], reward_gate(1.0), r"`rewards\[0\]`"),
         ([[1.0, 0.0], [0.0, 1.0]], reward_gate(np.eye(3)), "`gain` of shape"),
         ([[1.0, 0.0], [0.0, 1.0]], reward_gate(1.0, bias=[1.0, 2.0, 3.0]), "logits of shape"),
         ([[1.0, 0.0], [0.0, 1.0]], reward_gate(1.0, statistic=[1.0]), "`statistic` of shape"),

@@ -152,6 +152,12 @@ def test_trees_at_gamma_1():
     assert found.q_bound < 1.0
 
 
+def test_a_terminal_state_has_nothing_to_move():
+    ended = MDP.from_arrays(np.ones((1, 1, 1)), np.zeros((1, 1)), 0.5, terminal=[True])
+    found = gate_bounds(ended, np.zeros((2, 1)), reward_gate(1.0), 0.1, ALPHA)
+    assert found.reward_shift.max() == found.reward_measured == found.q_measured == found.worst("measured") == 0.0
+
+
 def test_nothing_moves_at_size_0():
     found = gate_bounds(random_mdp(1), np.ones((2, random_mdp(1).n_pairs)), reward_gate(1.0), 0.0, ALPHA)
     assert found.worst("certified") == found.worst("measured") == found.q_bound == found.reward_measured == 0.0
@@ -191,6 +197,8 @@ def test_results_are_json():
         ({"parameter_epsilon": 0.1}, "without parameters"),
         ({"states": [7]}, "state indices"),
         ({"starts": -1}, "starts = -1"),
+        ({"seed": -1}, "seed = -1"),
+        ({"epsilon": 1e300}, "`epsilon`"),
         ({"rewards": [[1.0, 0.0, 2.0]]}, "shape"),
         ({"reference_policy": [0.2, 0.2]}, "1"),
     ],

@@ -73,6 +73,36 @@ def test_a_soft_gate_crosses_within_its_temperature_over_its_speed():
             assert ends[0] - ends[1] == pytest.approx(math.tanh(speed * step / (2.0 * temperature)), rel=1e-6)
 
 
+@pytest.mark.parametrize("gain", [1e-12, 1e-9, -1e-9, 1e15, 1e30])
+def test_the_size_of_the_gain_does_not_matter(gain):
+    found = gate_jump(bandit(), OPPOSED, reward_gate(gain, temperature=0.0), 1.0)
+    assert found.components.tolist() == [0, 1]
+    assert found.policy_jump == pytest.approx(math.tanh(0.5))
+    np.testing.assert_allclose(np.abs(found.directions).max(axis=(1, 2)), 1.0)
+
+
+def test_components_that_the_gate_reads_alike_win_together():
+    # The first and the last logit are one number; the second can rise above both or fall below them.
+    gain = [[1.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, -1.0]]
+    rewards, gate = [[2.0, 0.0], [1.0, -1.0], [0.0, 2.0]], reward_gate(gain, temperature=0.0)
+    found = gate_jump(bandit(), rewards, gate, 0.5)
+    assert found.components.tolist() == [0, 1]
+    assert found.limits.tolist() == [[1.0, 1.0], [1.0, -1.0]]
+    # From a tie of the two actions to a lead of 2.
+    assert found.policy_jump == pytest.approx(0.5 * math.tanh(2.0))
+    assert found.measured[-1] == pytest.approx(found.policy_jump, rel=1e-4)
+
+
+def test_a_tie_that_cannot_be_broken_does_not_hide_another():
+    # The gate reads nothing in the first state, where components disagree most.
+    worlds = MDP.from_arrays(np.tile(np.eye(2)[:, None], (1, 2, 1)), np.zeros((2, 2)), 0.0)
+    rewards = np.array([[9.0, 0.0, 1.0, 0.0], [0.0, 9.0, 0.0, 1.0]])
+    gate = reward_gate(1.0, statistic=[0.0, 0.0, 1.0, 1.0], temperature=0.0)
+    found = gate_jump(worlds, rewards, gate, 0.5)
+    assert (found.state, found.components.tolist()) == (1, [0, 1])
+    assert found.policy_jump == pytest.approx(math.tanh(1.0))
+
+
 def test_a_component_inside_the_hull_of_the_others_cannot_be_singled_out():
     # The second logit is the mean of the other two, whatever the rewards are.
     gain = [[1.0, 0.0, 0.0], [0.5, 0.0, 0.5], [0.0, 0.0, 1.0]]

@@ -31,18 +31,19 @@ from policycliff.cliffs.gates.search import (
     largest_q_shift,
     largest_reward_shift,
 )
-from policycliff.cliffs.soft.bounds import bounds_of, check_starts, check_states, default_states
+from policycliff.cliffs.soft.bounds import bounds_of, check_seed, check_starts, check_states, default_states
 from policycliff.cliffs.soft.problem import SoftProblem, check_epsilon, make_problem
 from policycliff.cliffs.soft.result import SoftPolicyBounds
 from policycliff.cliffs.soft.search import soft_map_of
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_number, fail
+from policycliff.mdp.messages import as_number, check_kind, fail
 from policycliff.mdp.model import MDP, check_mdp
-from policycliff.rewards.gates.gate import Gate
+from policycliff.rewards.gates.gate import Gate, check_size
 from policycliff.rewards.gates.gated import GatedReward, gated_reward
 from policycliff.rewards.gates.growth import growth, local_growth, parameter_growth, reward_shift, weight_shift
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.operator import amplification
+from policycliff.values.regularizers import Entropy
 from policycliff.values.solution import Solution
 
 
@@ -90,7 +91,10 @@ def gate_bounds(
     """
     check_mdp(mdp)
     size, shift = check_epsilon(epsilon), _check_parameter_epsilon(parameter_epsilon, gate)
+    check_size("epsilon", np.array(size))
     climbs, wanted = check_starts(starts), check_states(states, mdp)
+    check_seed(seed)
+    Entropy(temperature)  # refuses a bad temperature before any work
     ball = Ball(gated_reward(mdp, rewards, gate), size, shift)
     widths = reward_shift(ball.gated, size, shift)
     problem = make_problem(ball.gated.mdp, reference_policy=reference_policy, mask=None, half_widths=widths)
@@ -170,11 +174,13 @@ def _paper_form(ball: Ball, temperature: float) -> float:
 
 def _check_parameter_epsilon(size: float, gate: Gate) -> float:
     value = as_number("parameter_epsilon", size)
+    check_kind("gate", gate, Gate, made_by="softmax_gate or reward_gate")
     if not 0.0 <= value < np.inf:
         raise fail(
             got=f"parameter_epsilon = {size!r}", expected="a finite number of at least 0", remedy="Pass how far off."
         )
-    if value > 0.0 and isinstance(gate, Gate) and gate.parameters is None:
+    check_size("parameter_epsilon", np.array(value))
+    if value > 0.0 and gate.parameters is None:
         raise fail(
             got=f"parameter_epsilon = {value:g} for a gate without parameters",
             expected="a `softmax_gate`, or 0",

@@ -12,7 +12,8 @@ With a gate of temperature T > 0 there is no jump. Across a tie of two logits, f
 weights move by tanh(r e / (2 T)), r the growth of the difference of the logits: most of the jump within e of some T /
 r.
 
-The tuple is read up to the rounding of its logits: logits that differ by less are called tied.
+The tuple is read up to the rounding of its logits: logits that differ by less are called tied. Rows of the gain whose
+distance from the hull of the others is below 1e-9 of their size count as inside.
 
 Cost: one soft solve for each limit, and two for each measured step.
 """
@@ -47,11 +48,12 @@ class GateJump:
 
     Attributes:
         state: the state whose gate is tied, -1 if none is.
-        components: the tied components that an arbitrarily small move singles out; fewer than two: no jump.
+        components: the tied components that an arbitrarily small move singles out; fewer than two: no jump. Components
+            with one row of the gain win together, in equal shares: the first of them stands for all.
         limits: (limits, pairs) the effective reward for each of them: the one-sided limits.
         policies: (limits, pairs) the soft policy for each of them.
-        directions: (limits, K, pairs) moves of the components, of sup norm 1: any multiple of one, however small,
-            singles out its component.
+        directions: (limits, K, pairs) moves of the components, of sup norm 1: any small enough multiple of one singles
+            out its component.
         reward_jump: the largest |difference| between two of the limits.
         policy_jump: the largest total variation in any state between two of the policies.
         policy_error: bound on the error of `policy_jump`.
@@ -82,7 +84,7 @@ class GateJump:
 
     def __repr__(self) -> str:
         if self.components.size < 2:
-            return "GateJump(no logits are tied: no jump here)"
+            return "GateJump(no jump here: no logits are tied that a small move of the rewards tells apart)"
         return (
             f"GateJump(state {self.state} between components {self.components.tolist()}: effective reward jumps by "
             f"{self.reward_jump:.6g}, soft policy by {self.policy_jump:.6g} (error {self.policy_error:.1g}); measured "
@@ -101,8 +103,8 @@ def gate_jump(mdp: MDP, rewards: Any, gate: Gate, temperature: float, *, state: 
         state: the state to look at; by default the tied one with the largest spread of components.
 
     Returns:
-        A `GateJump`, without components where no logits are tied. The jump is exact within `policy_error`, for logits
-        that are tied within their rounding; the gates of other states stay as they are.
+        A `GateJump`, without components where no logits are tied that small moves tell apart. The jump is exact within
+        `policy_error`, for logits that are tied within their rounding; the gates of other states stay as they are.
 
     Raises:
         InvalidInputError: a tuple, gate or state that does not fit the MDP, or a temperature that is not positive.
@@ -116,17 +118,17 @@ def gate_jump(mdp: MDP, rewards: Any, gate: Gate, temperature: float, *, state: 
         (1.0, 0.462117, 0.462117)
     """
     check_mdp(mdp)
-    given = gated_reward(mdp, rewards, gate)
     Entropy(temperature)  # refuses a bad temperature before any work
-    hard = softened(given, 0.0)
-    place = _tied_state(hard) if state is None else _check_state(mdp, state)
+    chosen = None if state is None else _check_state(mdp, state)
+    hard = softened(gated_reward(mdp, rewards, gate), 0.0)
+    place = _tied_state(hard) if chosen is None else chosen
     found = _directions(hard, place) if place >= 0 else {}
     if len(found) < 2:
         return _no_jump(hard)
     limits = np.array([_limit(hard, place, component) for component in found])
     solutions = [_solved(hard.mdp, limit, temperature) for limit in limits]
     jump, ends = _largest(mdp, [solution.policy for solution in solutions])
-    rounding = float(np.tanh(hard.rounding * amplification(mdp) / temperature))
+    rounding = 2.0 * float(np.tanh(hard.rounding * amplification(mdp) / (2.0 * temperature)))
     directions = np.array(list(found.values()))
     steps = np.array(STEPS) * (float(hard.spread.max()) or 1.0)
     measured = [_between(hard, directions[list(ends)], size, temperature) for size in steps.tolist()]
@@ -169,36 +171,47 @@ def _solved(mdp: MDP, rewards: Float64[np.ndarray, " pairs"], temperature: float
 
 
 def _tied_state(hard: GatedReward) -> int:
-    """The tied state where components disagree most, -1 without a tie."""
-    tied = (top_logits(hard.logits, hard.logit_error).sum(axis=0) > 1) & ~hard.mdp.terminal
+    """The tied state where components disagree most, -1 if rewards can break no tie."""
+    top, gain = top_logits(hard.logits, hard.logit_error), hard.gate.gain_matrix(len(hard.components))
+    apart = [np.unique(gain[column], axis=0).shape[0] > 1 for column in top.T]
+    tied = np.array(apart) & (statistic_size(hard.mdp, hard.gate) > 0.0)
     widest = np.where(tied, np.maximum.reduceat(hard.spread, hard.mdp.offsets[:-1]), -1.0)
     return int(np.argmax(widest)) if tied.any() else -1
 
 
 def _directions(hard: GatedReward, state: int) -> dict[int, Float64[np.ndarray, "components pairs"]]:
-    """For each tied component that can be singled out a move that does so: one linear program each.
+    """For each tied component that can be singled out a move that does so.
 
-    x_j is how far statistic j moves: maximise the least lead (A_k - A_l) . x over |x| <= 1.
+    Of components with one row of the gain, which win together, only the first is listed.
     """
     gain = hard.gate.gain_matrix(len(hard.components))
     tied = np.flatnonzero(top_logits(hard.logits, hard.logit_error)[:, state])
-    if tied.size < 2 or statistic_size(hard.mdp, hard.gate)[state] == 0.0:
+    rows, firsts = np.unique(gain[tied], axis=0, return_index=True)
+    if len(rows) < 2 or statistic_size(hard.mdp, hard.gate)[state] == 0.0:
         return {}
     result = dict[int, Float64[np.ndarray, "components pairs"]]()
-    for component in tied.tolist():
-        rivals = tied[tied != component]
-        leads = gain[rivals] - gain[component]
-        program = linprog(
-            np.append(np.zeros(len(gain)), -1.0),
-            A_ub=np.hstack([leads, np.ones((rivals.size, 1))]),
-            b_ub=np.zeros(rivals.size),
-            bounds=[(-1.0, 1.0)] * len(gain) + [(None, 1e6 * (1.0 + float(np.abs(gain).max())))],
-            method="highs",
-        )
-        found = program.x if program.status == 0 else None
-        if found is not None and float(found[-1]) > LEAST_LEAD * float(np.abs(gain).max()):
-            result[component] = _move_of(hard, state, np.asarray(found[:-1]))
+    for first in np.sort(firsts).tolist():
+        wanted = _lead(gain[tied[first]] - rows)
+        if wanted is not None:
+            result[int(tied[first])] = _move_of(hard, state, wanted)
     return result
+
+
+def _lead(leads: Float64[np.ndarray, "rows components"]) -> Float64[np.ndarray, " components"] | None:
+    """How far the statistics move, |x| <= 1, so that the least lead . x is as large as can be; None if not above 0.
+
+    A linear program in units of the largest lead; that its x leads is checked, whatever its tolerance.
+    """
+    others = leads[leads.any(axis=1)] / np.abs(leads).max()
+    program = linprog(
+        np.append(np.zeros(others.shape[1]), -1.0),
+        A_ub=np.hstack([-others, np.ones((len(others), 1))]),
+        b_ub=np.zeros(len(others)),
+        bounds=[(-1.0, 1.0)] * others.shape[1] + [(None, 2.0 * others.shape[1])],
+        method="highs",
+    )
+    found = None if program.x is None else np.asarray(program.x[:-1])
+    return found if found is not None and float((others @ found).min()) > LEAST_LEAD else None
 
 
 def _move_of(hard: GatedReward, state: int, wanted: Float64[np.ndarray, " components"]) -> np.ndarray:
@@ -211,9 +224,10 @@ def _move_of(hard: GatedReward, state: int, wanted: Float64[np.ndarray, " compon
 
 
 def _limit(hard: GatedReward, state: int, component: int) -> Float64[np.ndarray, " pairs"]:
-    """(pairs,) the effective reward with all weight of the state on one component."""
-    weights = hard.weights.copy()
-    weights[:, state] = np.arange(len(weights)) == component
+    """(pairs,) the effective reward with all weight of the state on one component, and those that win with it."""
+    weights, gain = hard.weights.copy(), hard.gate.gain_matrix(len(hard.components))
+    alike = (gain == gain[component]).all(axis=1) & top_logits(hard.logits, hard.logit_error)[:, state]
+    weights[:, state] = alike / alike.sum()
     return effective_reward(hard.components, weights, mdp=hard.mdp)
 
 

@@ -123,7 +123,7 @@ def gate_radius(mdp: MDP, rewards: Any, gate: Gate) -> GateRadius:
     decided = plain.status not in {"tied", "unresolved"}
     # Where the gate reads nothing, or is tied and does not see shared moves, the nearest change is known.
     known = _neutral(gated) and (plain.status == "tied" or not gate.reads_rewards)
-    high, pair, witness = _nearest(gated, plain, None if known else walk.measure())
+    high, pair, witness = _nearest(gated, plain, walk, None if known else walk.measure())
     bracket = (min(low if decided else 0.0, high), high)
     exact = decided and not gate.reads_rewards
     constant = float(growth(gated).max())
@@ -131,7 +131,7 @@ def gate_radius(mdp: MDP, rewards: Any, gate: Gate) -> GateRadius:
         radius=min(max(plain.radius, bracket[0]), high) if exact else bracket[0],
         bracket=bracket,
         fixed_weights=plain.radius,
-        growth_bound=plain.bracket[0] / constant if np.isfinite(constant) else 0.0,
+        growth_bound=min(plain.bracket[0] / constant, bracket[0]) if np.isfinite(constant) else 0.0,
         weight_radius=turn,
         state=int(mdp.pair_states[pair]) if pair >= 0 else -1,
         action=int(mdp.actions[pair]) if pair >= 0 else -1,
@@ -142,19 +142,21 @@ def gate_radius(mdp: MDP, rewards: Any, gate: Gate) -> GateRadius:
 
 
 def _nearest(
-    gated: GatedReward, plain: Found, measured: tuple[float, int, np.ndarray] | None
+    gated: GatedReward, plain: Found, walk: Walk, measured: tuple[float, int, np.ndarray] | None
 ) -> tuple[float, int, np.ndarray]:
     """Size, pair and move of the nearest change that is known."""
-    shared = plain.bracket[1] + 2.0 * gated.rounding
-    if plain.pair >= 0 and _neutral(gated) and (measured is None or shared <= measured[0]):
+    if plain.pair >= 0 and _neutral(gated):
         # All components share the move of fixed weights, and the gate does not see it.
-        return shared, plain.pair, np.tile(plain.witness, (len(gated.components), 1))
+        shared = walk.shared(plain)
+        if measured is None or shared[0] <= measured[0]:
+            return shared
     return (np.inf, -1, np.zeros_like(gated.components)) if measured is None else measured
 
 
 def weight_radius(gated: GatedReward) -> float:
     """How far components may move before another logit can be the largest of some state; inf if no reward is read."""
     moved, leads = logit_speed(gated), margin(gated)
+    leads = np.maximum(leads - 2.0 * gated.logit_error, 0.0)
     reachable = (moved > 0.0) & ~gated.mdp.terminal
     return float((leads[reachable] / moved[reachable]).min(initial=np.inf))
 

@@ -12,11 +12,12 @@ from jaxtyping import Float64
 
 from policycliff.cliffs.gates.search import Ball, climb_linear, scaled, turning
 from policycliff.cliffs.radius.allowed_changes import AllowedChanges
-from policycliff.cliffs.radius.search import Search, make_search
+from policycliff.cliffs.radius.search import Found, Search, make_search
 from policycliff.mdp.compilation import frozen
-from policycliff.rewards.gates.gated import GatedReward, with_move
+from policycliff.rewards.gates.gated import GatedReward, top_logits, with_move
 from policycliff.rewards.gates.growth import Move, growth, pull_back, weight_shift
 from policycliff.values.evaluation import evaluate
+from policycliff.values.left_solve import RELATIVE_ERROR
 from policycliff.values.operator import amplification
 
 BISECTIONS = 40
@@ -24,7 +25,7 @@ ROUNDS = 12
 SHRINK = 0.7
 MOST_MEASURED = 8
 RANDOM_STARTS = 6
-BEYOND = (1e-9, 1e-7, 1e-5, 1e-3)
+BEYOND = (1e-12, 1e-9, 1e-7, 1e-5, 1e-3, 1.0, 30.0, 1e3, 1e6)
 
 Pairs = Float64[np.ndarray, " pairs"]
 
@@ -57,6 +58,18 @@ class Walk:
             if found is not None and found[0] < limit:
                 best = (found[0], pair, found[1])
         return best
+
+    def shared(self, plain: Found) -> tuple[float, int, np.ndarray]:
+        """The move of fixed weights, shared by all components: a little longer if that makes the pair provably better.
+
+        For a gate that does not see shared moves; the size is an upper end in any case.
+        """
+        size, count = plain.bracket[1] + 2.0 * self.gated.rounding, len(self.gated.components)
+        d, _ = self._coefficients(plain.pair)
+        witness = self.fixed.witness(self.fixed.candidate(plain.pair), size)
+        found = self._verified(plain.pair, d, Move(np.tile(witness, (count, 1)), None)) if size > 0.0 else None
+        size, move = (size, np.tile(plain.witness, (count, 1))) if found is None else found
+        return size, plain.pair, move
 
     def _order(self) -> list[int]:
         pairs = np.flatnonzero(self.fixed.gaps.rivals & np.isfinite(self.floors))
@@ -95,7 +108,7 @@ class Walk:
             trial = min(size * 2.0**doubled, 0.99 * limit)
             move = self._within(pair, d, trial, rng)
             if move is not None:
-                return self._verified(pair, self._shortest(pair, d, move, rng))
+                return self._verified(pair, d, self._shortest(pair, d, move, rng))
             if trial == 0.99 * limit:
                 return None
         return None
@@ -142,21 +155,39 @@ class Walk:
                 low = middle
         return scaled(move, high)
 
-    def _verified(self, pair: int, move: Move) -> tuple[float, np.ndarray] | None:
+    def _verified(self, pair: int, d: Pairs, move: Move) -> tuple[float, np.ndarray] | None:
         """The move, a little longer, with a proven positive advantage of the pair; None if none could be proven."""
         mdp, policy = self.gated.mdp, self.fixed.gaps.policy
         for beyond in BEYOND:
             longer = move.rewards * (1.0 + beyond)
             moved = with_move(self.gated, rewards=longer)
             found = evaluate(mdp, policy, rewards=moved.rewards)
-            error = 2.0 * found.error_bound + 2.0 * moved.rounding * amplification(mdp)
+            error = 2.0 * found.error_bound + 2.0 * moved.rounding * amplification(mdp) + _doubt(moved, d, longer)
             if found.q_values[pair] - found.values[mdp.pair_states[pair]] > error:
                 return float(np.abs(longer).max()), longer
         return None
 
 
+def _doubt(moved: GatedReward, d: Pairs, move: np.ndarray) -> float:
+    """How much less d . R_eff may be because a hard gate, where it moved, cannot tell which logit is the largest."""
+    if moved.gate.temperature > 0.0 or not moved.gate.reads_rewards:
+        return 0.0
+    starts = moved.mdp.offsets[:-1]
+    top, touched = top_logits(moved.logits, moved.logit_error), np.add.reduceat(np.abs(move).sum(axis=0), starts) > 0.0
+    paid = np.add.reduceat(d * moved.components, starts, axis=1)
+    least = np.where(top, paid, np.inf).min(axis=0)
+    return float((((moved.weights * paid).sum(axis=0) - least) * touched).sum()) * (1.0 + 1e-9)
+
+
 def floors_of(gated: GatedReward, fixed: Search, turn: float) -> Pairs:
-    """(pairs,) numbers below each pair's lower end."""
+    """(pairs,) numbers below each pair's lower end, also after what rounding takes from it."""
+    widest = float(gated.spread.max())
+    slack = 6.0 * gated.rounding + (1e-13 + 4.0 * RELATIVE_ERROR) * (widest + float(np.abs(gated.components).max()))
+    return np.maximum(_plain_floors(gated, fixed, turn) - slack, 0.0)
+
+
+def _plain_floors(gated: GatedReward, fixed: Search, turn: float) -> Pairs:
+    """(pairs,) gap / ||G d||, without rounding."""
     constant = growth(gated)
     if np.isfinite(constant).all():
         alive = np.where(gated.mdp.terminal[gated.mdp.pair_states], 0.0, constant)

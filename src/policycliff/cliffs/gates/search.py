@@ -60,13 +60,19 @@ def scaled(move: Move, factor: float) -> Move:
 def largest_reward_shift(ball: Ball, bounds: Pairs, starts: int) -> float:
     """The largest |R_eff' - R_eff| found, climbing at the pairs whose bound is largest."""
     gated, best = ball.gated, 0.0
-    for pair in np.argsort(-bounds, kind="stable")[:starts].tolist():
+    for pair in _widest(bounds, starts):
         unit = np.zeros(gated.mdp.n_pairs)
         unit[pair] = 1.0
         for sign in (1.0, -1.0):
             for direction in (pull_back(gated, sign * unit), *turning(gated, pair, sign)):
                 best = max(best, climb_linear(ball, sign * unit, direction)[0])
     return max(best - 2.0 * gated.rounding, 0.0)
+
+
+def _widest(bounds: Pairs, starts: int) -> list[int]:
+    """The pairs of largest bound; those that cannot move, such as pairs of terminal states, are left out."""
+    ranked = np.argsort(-bounds, kind="stable")[:starts]
+    return np.asarray(ranked[bounds[ranked] > 0.0]).tolist()
 
 
 def climb_linear(ball: Ball, gradient: Pairs, direction: Move) -> tuple[float, Move]:
@@ -106,7 +112,7 @@ def largest_q_shift(ball: Ball, bounds: Pairs, starts: int) -> float:
     mdp, best = ball.gated.mdp, 0.0
     before = solve(mdp, tolerance=tight_tolerance(mdp.rewards))
     soft_map = make_soft_map(mdp, before.policy, 1.0)
-    for pair in np.argsort(-bounds, kind="stable")[:starts].tolist():
+    for pair in _widest(bounds, starts):
         row, _ = soft_map.solver.solve(mdp.transitions[[pair]].toarray()[0])
         gradient = mdp.gamma * row[mdp.pair_states] * before.policy
         gradient[pair] += 1.0

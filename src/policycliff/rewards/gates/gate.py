@@ -22,6 +22,9 @@ from policycliff.mdp.messages import as_float_vector, as_number, check_finite, f
 
 STATISTICS = ("mean", "max")
 
+LARGEST = 1e60
+"""Products of five numbers up to this size, such as a constant of a gate times a reward, stay finite."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Gate:
@@ -90,17 +93,16 @@ def softmax_gate(features: Any, parameters: Any, *, temperature: float = 1.0) ->
         Gate(logits (2, 2), temperature 1, reads no rewards)
     """
     phi, theta = as_float_vector("features", features), as_float_vector("parameters", parameters)
-    check_finite("features", phi)
-    check_finite("parameters", theta)
+    check_size("features", phi)
+    check_size("parameters", theta)
     if phi.ndim != 2 or theta.ndim != 2 or phi.shape[1] != theta.shape[0] or theta.shape[1] == 0:
         raise fail(
             got=f"`features` of shape {phi.shape} and `parameters` of shape {theta.shape}",
             expected="(S, d) and (d, K)",
             remedy="One row of features a state, one column of parameters a reward component.",
         )
-    with np.errstate(over="ignore", invalid="ignore"):
-        logits = (phi @ theta).T
-    check_finite("features @ parameters", logits)
+    logits = (phi @ theta).T
+    check_size("features @ parameters", logits)
     return Gate(
         logits=_kept(logits),
         gain=_kept(np.zeros(())),
@@ -132,10 +134,11 @@ def reward_gate(gain: Any, *, statistic: Any = "mean", bias: Any = 0.0, temperat
         Gate(max of the rewards, gain up to 2, temperature 0.5)
     """
     strength, offset = as_float_vector("gain", gain), as_float_vector("bias", bias)
-    check_finite("gain", strength)
-    check_finite("bias", offset)
+    check_size("gain", strength)
+    check_size("bias", offset)
     square = strength.ndim == 2 and strength.shape[0] == strength.shape[1] > 0
-    if not (strength.ndim == 0 or square) or offset.ndim > 2:
+    fits = offset.ndim == 0 or strength.ndim == 0 or offset.shape[0] == strength.shape[0]
+    if not (strength.ndim == 0 or square) or offset.ndim > 2 or offset.size == 0 or not fits:
         raise fail(
             got=f"`gain` of shape {strength.shape} and `bias` of shape {offset.shape}",
             expected="a number or (K, K), and a number, (K,) or (K, S)",
@@ -151,10 +154,10 @@ def reward_gate(gain: Any, *, statistic: Any = "mean", bias: Any = 0.0, temperat
 
 def _check_temperature(temperature: float) -> float:
     value = as_number("temperature", temperature)
-    if not 0.0 <= value < np.inf:
+    if not (value == 0.0 or 1.0 / LARGEST <= value <= LARGEST):
         raise fail(
             got=f"temperature = {temperature!r}",
-            expected="a finite number of at least 0",
+            expected=f"a finite number of at least 0: 0, or {1.0 / LARGEST:g} to {LARGEST:g}",
             remedy="0 is the hard gate, large temperatures are nearly uniform weights.",
         )
     return value
@@ -170,14 +173,26 @@ def _check_statistic(statistic: Any) -> str | Float64[np.ndarray, " pairs"]:
             remedy="Choose one.",
         )
     coefficients = as_float_vector("statistic", statistic)
-    check_finite("statistic", coefficients)
-    if coefficients.ndim != 1:
+    check_size("statistic", coefficients)
+    if coefficients.ndim != 1 or coefficients.size == 0:
         raise fail(
             got=f"`statistic` of shape {coefficients.shape}",
             expected=f"one of {STATISTICS}, or (pairs,) coefficients",
             remedy="Give one coefficient for each pair of the MDP.",
         )
     return _kept(coefficients)
+
+
+def check_size(name: str, array: np.ndarray) -> None:
+    """Raise unless all numbers are finite and so small that no product of them overflows."""
+    check_finite(name, array)
+    if (np.abs(array) > LARGEST).any():
+        where = tuple(int(i) for i in np.argwhere(np.abs(array) > LARGEST)[0])
+        raise fail(
+            got=f"{array[where]} in `{name}` at index {where}",
+            expected=f"finite numbers of at most {LARGEST:g} in size",
+            remedy="Rewards, logits and the gate's temperature may share another unit.",
+        )
 
 
 def _kept(array: np.ndarray) -> np.ndarray:

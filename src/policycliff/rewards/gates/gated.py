@@ -2,7 +2,8 @@
 
 Computed weights and rewards are within a proven bound of the true ones (`rounding`): logits are sums of products, and
 logits that are off by e move softmax weights by at most tanh(e / (2 T)) in total variation, so the mixture by that
-times the spread of the components. The logits b of a gate are taken as given: they are what defines it.
+times the spread of the components. Logits b of a `reward_gate` are taken as given: they are what defines it; those of a
+`softmax_gate` are sums of products too.
 
 Cost: O(K^2 S + K pairs).
 """
@@ -14,10 +15,10 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import check_shape, fail
+from policycliff.mdp.messages import as_float_vector, check_shape, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.effective import effective_reward
-from policycliff.rewards.gates.gate import Gate, softmax_gate
+from policycliff.rewards.gates.gate import Gate, check_size
 
 UNIT = 2.0**-53
 
@@ -105,10 +106,10 @@ def gate_components(mdp: MDP, components: Components, gate: Gate) -> GatedReward
     base = given_logits(mdp, gate, len(components))
     gain = gate.gain_matrix(len(components))
     logits = base + gain @ statistics
-    size = np.abs(base) + np.abs(gain) @ terms
-    error = np.asarray(((len(components) + 8 + _terms(mdp)) * UNIT * size).max(axis=0))
-    if not gate.reads_rewards:
-        error = np.zeros(mdp.n_states)
+    error = _feature_error(mdp, gate)
+    if gate.reads_rewards:
+        size = np.abs(base) + np.abs(gain) @ terms
+        error = error + ((len(components) + 8 + _terms(mdp)) * UNIT * size).max(axis=0)
     weights = softmax(logits, gate.temperature, error)
     rewards = effective_reward(components, weights, mdp=mdp)
     return GatedReward(
@@ -176,7 +177,8 @@ def with_move(gated: GatedReward, *, rewards: Components, parameters: np.ndarray
     """The gated reward after the components, and the parameters of a `softmax_gate`, have moved."""
     gate = gated.gate
     if parameters is not None and gate.features is not None and gate.parameters is not None:
-        gate = softmax_gate(gate.features, gate.parameters + parameters, temperature=gate.temperature)
+        moved = gate.parameters + parameters
+        gate = replace(gate, logits=frozen((gate.features @ moved).T), parameters=frozen(moved))
     return gate_components(gated.mdp, gated.components + rewards, gate)
 
 
@@ -188,13 +190,25 @@ def softened(gated: GatedReward, temperature: float) -> GatedReward:
 def check_components(mdp: MDP, rewards: Any) -> Components:
     """(K, pairs) components of a tuple, each checked as a reward of the MDP."""
     listed = list(rewards) if np.iterable(rewards) and not isinstance(rewards, str | dict) else []
-    if not listed or np.ndim(listed[0]) == 0:
+    arrays = [as_float_vector(f"rewards[{place}]", component) for place, component in enumerate(listed)]
+    if not arrays or arrays[0].ndim == 0:
         raise fail(
             got="`rewards` that is not a list of components",
             expected="K components, (K, pairs) or (K, S, A)",
             remedy="Put the components on the first axis.",
         )
-    return np.stack([mdp.with_rewards(component).rewards for component in listed])
+    for place, array in enumerate(arrays):
+        if array.shape != arrays[0].shape:
+            raise fail(
+                got=f"`rewards[{place}]` of shape {array.shape} beside `rewards[0]` of shape {arrays[0].shape}",
+                expected="components of one shape",
+                remedy="Give every component a reward for each pair.",
+            )
+    names = [f"rewards[{place}]" for place in range(len(arrays))]
+    components = [mdp.with_rewards(array, name=name).rewards for name, array in zip(names, arrays, strict=True)]
+    for name, component in zip(names, components, strict=True):
+        check_size(name, component)
+    return np.stack(components)
 
 
 def check_gate(mdp: MDP, gate: Any, components: int) -> None:
@@ -212,6 +226,14 @@ def check_gate(mdp: MDP, gate: Any, components: int) -> None:
         check_shape("gain", gate.gain, (components, components), meaning="one row and one column a component")
     if not isinstance(gate.statistic, str):
         check_shape("statistic", gate.statistic, (mdp.n_pairs,), meaning="one coefficient a pair")
+
+
+def _feature_error(mdp: MDP, gate: Gate) -> Float64[np.ndarray, " states"]:
+    """(states,) bound on the rounding of Theta^T phi."""
+    if gate.features is None or gate.parameters is None:
+        return np.zeros(mdp.n_states)
+    sizes = np.abs(gate.features) @ np.abs(gate.parameters)
+    return np.asarray((gate.features.shape[1] + 4) * UNIT * sizes.max(axis=1))
 
 
 def _terms(mdp: MDP) -> int:
