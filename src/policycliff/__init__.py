@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from policycliff.cliffs.gates.radius import GateRadius, gate_radius
     from policycliff.cliffs.gates.result import GateBounds
     from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
-    from policycliff.cliffs.phases.mixture_gap import MixtureGap, mixture_gap
+    from policycliff.cliffs.phases.mixture_gap.gap import mixture_gap
+    from policycliff.cliffs.phases.mixture_gap.result import MixtureGap
     from policycliff.cliffs.phases.phases import MixturePhases, mixture_phases
     from policycliff.cliffs.radius.radius import stability_radius
     from policycliff.cliffs.radius.result import StabilityRadius
@@ -83,7 +84,7 @@ _MODULES = {
     "MDPAnalysis": "policycliff.cliffs.verdict.result",
     "MDPSource": "policycliff.mdp.sources.source",
     "MetricGrid": "policycliff.mdp.metric",
-    "MixtureGap": "policycliff.cliffs.phases.mixture_gap",
+    "MixtureGap": "policycliff.cliffs.phases.mixture_gap.result",
     "MixturePhases": "policycliff.cliffs.phases.phases",
     "Occupancy": "policycliff.policies.occupancy",
     "OptimalActions": "policycliff.actions.optimal",
@@ -119,7 +120,7 @@ _MODULES = {
     "hausdorff_distance": "policycliff.policies.distances",
     "incomplete_reward_certificate": "policycliff.cliffs.degeneracy.incomplete",
     "inverse_bellman": "policycliff.rewards.inverse",
-    "mixture_gap": "policycliff.cliffs.phases.mixture_gap",
+    "mixture_gap": "policycliff.cliffs.phases.mixture_gap.gap",
     "mixture_phases": "policycliff.cliffs.phases.phases",
     "occupancy": "policycliff.policies.occupancy",
     "optimal_actions": "policycliff.actions.optimal",

@@ -11,7 +11,8 @@ earn.
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.phases.mixture_gap import MixtureGap, mixture_gap
+from policycliff.cliffs.phases.mixture_gap.gap import mixture_gap
+from policycliff.cliffs.phases.mixture_gap.result import MixtureGap
 from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
 from policycliff.statements.envelope import LIMIT, all_values
