@@ -235,3 +235,20 @@ def test_options_from_text():
     assert parse_options({"a": "1", "b": "none", "c": "x y"}) == {"a": 1, "b": None, "c": "x y"}
     with pytest.raises(InvalidInputError, match="options for environments only"):
         read_source("model.json", options={"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options", "message"),
+    [
+        ("FrozenLake-v1", {"is_slippery": "maybe"}, r"is_slippery = 'maybe' of FrozenLake-v1; expected true or false"),
+        ("FrozenLake-v1", {"is_slippery": 0.5}, "is_slippery = 0.5 .*true or false"),
+        ("FrozenLake-v1", {"success_rate": "high"}, "success_rate = 'high' .*a number"),
+        ("FrozenLake-v1", {"success_rate": True}, "success_rate = True .*a number"),
+        ("FrozenLake-v1", {"map_name": 3}, "'map_name': 3"),
+        ("fruit-tree-v0", {"depth": "deep"}, "depth = 'deep' .*a number; by default it is 6"),
+    ],
+)
+def test_options_of_another_kind_are_refused(env_id, options, message):
+    pytest.importorskip("mo_gymnasium")
+    with pytest.raises(InvalidInputError, match=message):
+        read_source(env_id, options=options)

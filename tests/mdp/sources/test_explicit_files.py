@@ -354,7 +354,14 @@ def test_tables(tmp_path):
         ("transitions", "reward_0", "x", "`reward_0` of type String"),
         ("states", "terminal", "no", "`terminal` of type String; expected true or false"),
         ("states", "initial_probability", "x", "`initial_probability` of type String"),
-        ("states", "reward_names", None, "no `reward_names`"),
+        ("states", "reward_names", None, r"m_states.parquet: .*empty cell in `reward_names`, row 0"),
+        ("states", "reward_names", "a,a", r"m_states.parquet: .*`reward_names` 'a,a'.*distinct"),
+        ("states", "terminal", None, "`terminal` of type String"),
+        ("states", "initial_probability", 2.0, r"m_transitions.parquet: .*`initial` with minimum 2.0"),
+        ("transitions", "probability", 0.25, r"m_transitions.parquet: .*sum to 0.25"),
+        ("transitions", "mdp", 3, "`mdp` of type Int32; expected text"),
+        ("transitions", "mdp", None, r"m_transitions.parquet: .*empty cell in `mdp`, row 0"),
+        ("states", "mdp", "x", "m_states.parquet: Got no states of deep_sea"),
     ],
 )
 def test_tables_with_a_wrong_column(tmp_path, table, column, value, message):
@@ -364,6 +371,52 @@ def test_tables_with_a_wrong_column(tmp_path, table, column, value, message):
         (whole.with_columns(wrong) if name == table else whole).write_parquet(tmp_path / f"m_{name}.parquet")
     with pytest.raises(InvalidInputError, match=message):
         read_source(f"{tmp_path}/m_transitions.parquet:deep_sea_treasure_convex")
+
+
+def written_tables(folder, transitions=(), states=()):
+    """Tables of a ring of 150 states with two actions each, changed by these expressions; the path to read."""
+    n, owners = 150, np.repeat(np.arange(150), 2)
+    ring = pl.DataFrame({"mdp": "ring", "state": owners, "action": np.tile(["stay", "go"], n)}).with_columns(
+        next_state=(owners + np.tile([0, 1], n)) % n, probability=1.0, reward_0=pl.lit(owners)
+    )
+    nodes = pl.DataFrame({"mdp": "ring", "state": np.arange(n), "reward_names": "r"}).with_columns(
+        label=pl.format("at {}", "state"), initial_probability=1 / n, terminal=False
+    )
+    ring.with_columns(transitions).write_parquet(folder / "ring_transitions.parquet")
+    nodes.with_columns(states).write_parquet(folder / "ring_states.parquet")
+    return folder / "ring_transitions.parquet"
+
+
+@pytest.mark.parametrize("kind", [pl.UInt8, pl.Int16, pl.UInt64])
+def test_tables_with_small_whole_numbers(tmp_path, kind):
+    narrow = [pl.col(column).cast(kind) for column in ("state", "next_state")]
+    mdp = read_source(written_tables(tmp_path, narrow, narrow[:1])).mdp
+    assert (mdp.n_states, mdp.n_pairs) == (150, 300)
+    assert (mdp.rewards == mdp.pair_states).all()
+    assert (mdp.successors == (mdp.pair_states + mdp.actions) % 150).all()
+
+
+def test_labels_that_are_missing_are_numbers(tmp_path):
+    some = pl.when(pl.col("state") == 7).then(None).otherwise(pl.col("label")).alias("label")
+    names = read_source(written_tables(tmp_path, states=some)).mdp.state_names
+    assert names[6:9] == ("at 6", "7", "at 8")
+    assert read_source(written_tables(tmp_path, states=pl.lit(None).alias("label"))).mdp.state_names[:2] == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("column", "table"), [("action", "transitions"), ("initial_probability", "states"), ("terminal", "states")]
+)
+def test_one_empty_cell_is_named(tmp_path, column, table):
+    hole = pl.when(pl.int_range(pl.len()) == 5).then(None).otherwise(pl.col(column)).alias(column)
+    path = written_tables(tmp_path, **{table: hole})
+    with pytest.raises(InvalidInputError, match=rf"ring_{table}.parquet: .*`{column}`, row 5"):
+        read_source(path)
+
+
+def test_reward_names_that_differ_between_rows(tmp_path):
+    names = pl.when(pl.col("state") == 9).then(pl.lit("q")).otherwise(pl.lit("r")).alias("reward_names")
+    with pytest.raises(InvalidInputError, match=r"ring_states.parquet: .*'r' and 'q'"):
+        read_source(written_tables(tmp_path, states=names))
 
 
 def test_a_table_without_rows(tmp_path):

@@ -1,10 +1,13 @@
 """An environment by its id, of Gymnasium or MO-Gymnasium, made with options and without its time limit."""
 
+import inspect
 import json
 import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from policycliff.errors import InvalidInputError
 from policycliff.mdp.messages import fail
@@ -90,6 +93,7 @@ def _made(package: str | None, env_id: str, options: dict[str, Any]) -> tuple[An
     several = package is not None and package.startswith("mo")
     if several or (package is None and env_id not in gymnasium.registry):
         _import_mo_gymnasium(env_id, needed=several)
+    _check_options(env_id, options, gymnasium)
     env = _make(gymnasium.make, env_id, options, gymnasium)
     home = "mo-gymnasium" if type(env.unwrapped).__module__.startswith("mo_gymnasium") else "gymnasium"
     return env, f"{home}:{env_id}"
@@ -102,6 +106,30 @@ def _import_mo_gymnasium(env_id: str, *, needed: bool) -> None:
     except ImportError:
         if needed:
             raise
+
+
+def _check_options(env_id: str, options: dict[str, Any], gymnasium: Any) -> None:
+    """Raise where an option is True or False, or a number, by default and something else is given.
+
+    Gymnasium passes options on as they are, and any word is true to Python.
+    """
+    try:
+        entry = gymnasium.spec(env_id).entry_point
+        creator = entry if callable(entry) else gymnasium.envs.registration.load_env_creator(entry)
+        known = inspect.signature(creator).parameters
+    except (gymnasium.error.Error, ImportError, AttributeError, TypeError, ValueError):
+        return  # `make` says what is wrong with the id.
+    for name, value in options.items():
+        default = known[name].default if name in known else None
+        flag, number = isinstance(default, bool), isinstance(default, int | float)
+        given_flag = isinstance(value, bool | np.bool_)
+        given_number = isinstance(value, int | float | np.number) and not given_flag
+        if (flag and not given_flag) or (number and not flag and not given_number):
+            raise fail(
+                got=f"the option {name} = {value!r} of {env_id}",
+                expected=f"{'true or false' if flag else 'a number'}; by default it is {default}",
+                remedy="Correct it, or leave it out.",
+            )
 
 
 def _make(make: Callable[..., Any], env_id: str, options: dict[str, Any], gymnasium: Any) -> Any:
