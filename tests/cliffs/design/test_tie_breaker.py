@@ -202,7 +202,7 @@ def test_trees_at_gamma_1():
         assert design_tie_breaker(tree, other, 0.5, norm).status == "solved"
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1e12, 1e200])
 def test_tiny_and_huge_rewards(scale):
     mdp = MDP.from_arrays(np.ones((1, 3, 1)), [[scale, 0.5 * scale, 0.0]], 0.9)
     # In the 2-norm the target rises by t = (1.1 + 0.6) / 3, and both rivals fall to 0.1 below it.

@@ -116,9 +116,10 @@ class DesignTask:
         return sp.eye_array(size, format="csr")
 
     def size(self, change: Vector, coefficients: np.ndarray | None) -> float:
-        """The norm of a change."""
+        """The norm of a change, in units of its largest entry: squares of 1e200 or 1e-200 are no numbers."""
         vector = change if coefficients is None or self.measure == "change" else coefficients
-        return float(np.linalg.norm(vector, ORDERS[self.norm])) if vector.size else 0.0
+        unit = float(np.abs(vector).max(initial=0.0))
+        return unit * float(np.linalg.norm(vector / unit, ORDERS[self.norm])) if unit > 0.0 else 0.0
 
     def from_values(self, values: Float64[np.ndarray, " states"]) -> Vector:
         """The smallest change of each free pair that fulfils its demand, given V (without features)."""
