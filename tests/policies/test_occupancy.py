@@ -24,7 +24,7 @@ def deterministic(mdp, rng):
 
 @given(degenerate())
 @settings(max_examples=60, deadline=None)
-def test_against_fractions_and_the_return(recipe):
+def test_visits_their_bound_and_the_return_against_fractions(recipe):
     mdp, rng = build(recipe)
     policy = deterministic(mdp, rng)
     choice, n = np.flatnonzero(policy), mdp.n_states
@@ -32,12 +32,19 @@ def test_against_fractions_and_the_return(recipe):
     # x (I - gamma P) = mu, transposed.
     matrix = [[Fraction(int(i == j)) - Fraction(mdp.gamma) * Fraction(rows[j, i]) for j in range(n)] for i in range(n)]
     exact = solve_fractions(matrix, [Fraction(p) for p in mdp.initial])
-    visits = state_visits(mdp, policy)
-    expected = [0.0 if mdp.terminal[s] else float(exact[s]) for s in range(n)]
-    np.testing.assert_allclose(visits, expected, rtol=1e-10, atol=1e-12)
+    exact = [Fraction(0) if mdp.terminal[s] else exact[s] for s in range(n)]
+    found = policycliff.occupancy(mdp, policy)
+    for visits in (found.states, found.pairs[choice]):
+        missed = sum(abs(Fraction(float(x)) - y) for x, y in zip(visits, exact, strict=True))
+        assert missed <= Fraction(found.error_bound)
+    assert found.error_bound < 1e-9
+    assert found.pairs[policy == 0.0].sum() == 0.0
+    assert (found.states == state_visits(mdp, policy)).all()
+    assert (found.pairs == pair_visits(mdp, policy)).all()
+    np.testing.assert_allclose(found.states, [float(x) for x in exact], rtol=1e-10, atol=1e-12)
     rewards = integer_rewards(mdp, rng)
     total = float(start_value(mdp, returns_under(mdp, choice.tolist(), rewards)))
-    assert pair_visits(mdp, policy) @ rewards == pytest.approx(total, abs=1e-10)
+    assert found.pairs @ rewards == pytest.approx(total, abs=1e-10)
 
 
 def test_visits_add_up_to_the_horizon_without_terminal_states():
@@ -72,12 +79,15 @@ def test_simulated_episodes():
     np.testing.assert_allclose(state_visits(mdp, policy), counts, atol=0.02)
 
 
-def test_sweeps_agree_with_the_direct_solve(monkeypatch):
-    kernel, rewards = garnet(2, states=400, actions=3, branching=4)
-    mdp = MDP.from_arrays(kernel, rewards, 0.95, initial=np.eye(400)[7])
-    direct = state_visits(mdp, uniform_policy(mdp))
+@pytest.mark.parametrize(("states", "gamma"), [(400, 0.95), (300, 0.99)])
+def test_sweeps_agree_with_the_direct_solve_within_the_bounds(monkeypatch, states, gamma):
+    kernel, rewards = garnet(2, states=states, actions=3, branching=4)
+    mdp = MDP.from_arrays(kernel, rewards, gamma, initial=np.eye(states)[7])
+    direct = policycliff.occupancy(mdp, uniform_policy(mdp))
     monkeypatch.setattr(occupancy, "DIRECT_LIMIT", 0)
-    np.testing.assert_allclose(state_visits(mdp, uniform_policy(mdp)), direct, rtol=1e-9, atol=1e-13)
+    sweeps = policycliff.occupancy(mdp, uniform_policy(mdp))
+    np.testing.assert_allclose(sweeps.states, direct.states, rtol=1e-9, atol=1e-13)
+    assert np.abs(direct.states - sweeps.states).sum() <= direct.error_bound + sweeps.error_bound < 1e-8
 
 
 def test_another_start_and_none():
@@ -86,35 +96,15 @@ def test_another_start_and_none():
     assert state_visits(mdp, uniform_policy(mdp), initial=start).tolist() == start.tolist()
     assert mdp.initial.sum() == pytest.approx(1.0)
     bare = MDP.from_arrays(np.ones((1, 1, 1)), [[1.0]], 0.5)
-    for call in (state_visits, pair_visits):
+    for call in (state_visits, pair_visits, policycliff.occupancy):
         with pytest.raises(InvalidInputError, match="initial"):
             call(bare, np.ones(1))
     assert start_distribution(bare, np.ones(1)).tolist() == [1.0]
 
 
-@given(degenerate())
-@settings(max_examples=60, deadline=None)
-def test_the_public_name_and_its_error_bound(recipe):
-    mdp, rng = build(recipe)
-    policy = deterministic(mdp, rng)
-    choice, n = np.flatnonzero(policy), mdp.n_states
-    rows = dense(mdp)[choice]
-    matrix = [[Fraction(int(i == j)) - Fraction(mdp.gamma) * Fraction(rows[j, i]) for j in range(n)] for i in range(n)]
-    exact = solve_fractions(matrix, [Fraction(p) for p in mdp.initial])
-    found = policycliff.occupancy(mdp, policy)
-    alive = np.flatnonzero(~mdp.terminal)
-    missed = sum(abs(Fraction(float(found.states[s])) - exact[s]) for s in alive)
-    assert missed <= Fraction(found.error_bound)
-    missed = sum(abs(Fraction(float(found.pairs[choice[s]])) - exact[s]) for s in alive)
-    assert missed <= Fraction(found.error_bound)
-    assert found.error_bound < 1e-9
-    assert (found.states[mdp.terminal] == 0.0).all()
-
-
 def test_the_public_name_checks_and_prints():
     mdp = random_mdp(0, gamma=0.5)
     found = policycliff.occupancy(mdp, uniform_policy(mdp))
-    np.testing.assert_allclose(found.pairs, pair_visits(mdp, uniform_policy(mdp)))
     assert found.states.sum() == pytest.approx(2.0)
     assert json.loads(json.dumps(found.to_dict()))["states"] == found.states.tolist()
     assert "2 discounted visits of 4 of 4 states" in repr(found)
@@ -124,14 +114,3 @@ def test_the_public_name_checks_and_prints():
         policycliff.occupancy(mdp, 2.0 * uniform_policy(mdp))
     with pytest.raises(InvalidInputError, match=r"sum 4\.0"):
         policycliff.occupancy(mdp, uniform_policy(mdp), initial=np.ones(4))
-    with pytest.raises(InvalidInputError, match="initial"):
-        policycliff.occupancy(MDP.from_arrays(np.ones((1, 1, 1)), [[1.0]], 0.5), [1.0])
-
-
-def test_the_bound_of_long_sweeps(monkeypatch):
-    kernel, rewards = garnet(2, states=300, actions=3, branching=4)
-    mdp = MDP.from_arrays(kernel, rewards, 0.99, initial=np.eye(300)[7])
-    direct = policycliff.occupancy(mdp, uniform_policy(mdp))
-    monkeypatch.setattr(occupancy, "DIRECT_LIMIT", 0)
-    sweeps = policycliff.occupancy(mdp, uniform_policy(mdp))
-    assert np.abs(direct.states - sweeps.states).sum() <= direct.error_bound + sweeps.error_bound < 1e-8

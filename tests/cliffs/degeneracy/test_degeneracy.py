@@ -18,9 +18,11 @@ from policycliff.errors import InvalidInputError
 
 
 def by_enumeration(mdp, rewards):
-    """(best, worst) over optimal policies and the best over all, in fractions."""
-    best = [start_value(mdp, returns_under(mdp, choice, rewards)) for choice in optimal_policies(mdp)]
-    return max(best), min(best), max(start_value(mdp, returns_under(mdp, c, rewards)) for c in policies(mdp))
+    """The figures of `DegeneracyPrice` by name, in fractions."""
+    tied = [start_value(mdp, returns_under(mdp, choice, rewards)) for choice in optimal_policies(mdp)]
+    top = max(start_value(mdp, returns_under(mdp, choice, rewards)) for choice in policies(mdp))
+    figures = {"best": max(tied), "worst": min(tied), "true_optimum": top}
+    return figures | {"tie_breaker_price": max(tied) - min(tied), "misspecification": top - max(tied)}
 
 
 def inside(bracket, number):
@@ -32,9 +34,7 @@ def inside(bracket, number):
 def test_against_enumeration(recipe):
     mdp, rng = build(recipe)
     rewards = integer_rewards(mdp, rng)
-    best, worst, top = by_enumeration(mdp, rewards)
-    truth = {"best": best, "worst": worst, "true_optimum": top}
-    truth |= {"tie_breaker_price": best - worst, "misspecification": top - best}
+    truth = by_enumeration(mdp, rewards)
     for exact in (False, True):
         price = degeneracy_price(mdp, rewards, exact=exact)
         assert price.status == "exact"
@@ -101,9 +101,7 @@ def test_unsettled_sets_give_brackets_that_contain_the_truth(recipe):
     """Sets as floating point leaves them, widened by false members that nothing has ruled out."""
     mdp, rng = build(recipe)
     rewards = integer_rewards(mdp, rng)
-    best, worst, top = by_enumeration(mdp, rewards)
-    truth = {"best": best, "worst": worst, "true_optimum": top}
-    truth |= {"tie_breaker_price": best - worst, "misspecification": top - best}
+    truth = by_enumeration(mdp, rewards)
     true_sets = optimal_actions(solve(mdp), exact=True)
     loose = rng.random(mdp.n_states) < 0.6
     members = true_sets.members | ((rng.random(mdp.n_pairs) < 0.5) & loose[mdp.pair_states])
@@ -122,21 +120,20 @@ def test_unsettled_sets_give_brackets_that_contain_the_truth(recipe):
         assert low - 1e-12 <= log(len(traces(mdp, optimal_policies(mdp)))) <= high + 1e-12
 
 
-def test_an_open_tie_is_decided_where_small_and_bracketed_where_large():
-    for n_states, status in ((4, "exact"), (64, "bracket")):
-        mdp = MDP.from_arrays(*tie_between_futures(n_states), initial=np.arange(n_states) == 0)
-        true = np.zeros((n_states, 2))
-        true[1, 0] = 1.0
-        price = degeneracy_price(mdp, true)
-        assert price.status == status
-        assert (price.best, price.worst) == pytest.approx((7.0, 0.0))
-        low, high = price.brackets["tie_breaker_price"]
-        assert high == pytest.approx(7.0)
-        # Either branch may be the only optimal one: then nothing is decided.
-        assert low == pytest.approx(7.0 if status == "exact" else 0.0)
-    settled = degeneracy_price(mdp, true, exact=True)
-    assert settled.status == "exact"
-    assert settled.tie_breaker_price == pytest.approx(7.0)
+@pytest.mark.parametrize(
+    ("n_states", "exact", "status"), [(4, False, "exact"), (64, False, "bracket"), (64, True, "exact")]
+)
+def test_an_open_tie_is_decided_where_small_and_bracketed_where_large(n_states, exact, status):
+    mdp = MDP.from_arrays(*tie_between_futures(n_states), initial=np.arange(n_states) == 0)
+    true = np.zeros((n_states, 2))
+    true[1, 0] = 1.0
+    price = degeneracy_price(mdp, true, exact=exact)
+    assert price.status == status
+    assert (price.best, price.worst, price.tie_breaker_price) == pytest.approx((7.0, 0.0, 7.0))
+    low, high = price.brackets["tie_breaker_price"]
+    assert high == pytest.approx(7.0)
+    # Either branch may be the only optimal one: then nothing is decided.
+    assert low == pytest.approx(7.0 if status == "exact" else 0.0)
 
 
 def test_a_tie_that_no_optimal_policy_reaches_costs_nothing():
@@ -187,28 +184,28 @@ def test_a_larger_mdp():
     assert price.brackets["best"][1] - price.brackets["best"][0] < 1e-9
 
 
+def bandit(initial):
+    return MDP.from_arrays(np.ones((1, 2, 1)), [[1.0, 1.0]], 0.5, initial=initial)
+
+
+def large_mdp():
+    kernel, rewards = garnet(0, states=201, actions=2, branching=2)
+    return MDP.from_arrays(kernel, rewards, 0.9, initial=np.full(201, 1 / 201))
+
+
 @pytest.mark.parametrize(
-    ("initial", "rewards", "exact", "message"),
+    ("mdp", "rewards", "exact", "message"),
     [
-        (None, [[0.0, 0.0]], False, "initial"),
-        ([1.0], [[0.0, 0.0, 0.0, 0.0]] * 2, False, "shape"),
-        ([1.0], [[0.0, np.nan]], False, "nan"),
+        (bandit(None), [[0.0, 0.0]], False, "initial"),
+        (bandit([1.0]), [[0.0, 0.0, 0.0, 0.0]] * 2, False, r"`true_rewards` of shape \(2, 4\)"),
+        (bandit([1.0]), [[0.0, np.nan]], False, "nan in `true_rewards`"),
+        (token_tree(["a", "b"], [1.0, 1.0]), np.ones(5), False, "1.0 in `true_rewards` at terminal"),
+        (large_mdp(), np.zeros(402), True, "at most 200"),
     ],
 )
-def test_bad_input(initial, rewards, exact, message):
-    mdp = MDP.from_arrays(np.ones((1, 2, 1)), [[1.0, 1.0]], 0.5, initial=initial)
+def test_bad_input(mdp, rewards, exact, message):
     with pytest.raises(InvalidInputError, match=message):
         degeneracy_price(mdp, rewards, exact=exact)
-
-
-def test_a_true_reward_at_a_terminal_state_and_exact_on_a_large_mdp_are_refused():
-    tree = token_tree(["a", "b"], [1.0, 1.0])
-    with pytest.raises(InvalidInputError, match="terminal"):
-        degeneracy_price(tree, np.ones(tree.n_pairs))
-    kernel, rewards = garnet(0, states=201, actions=2, branching=2)
-    mdp = MDP.from_arrays(kernel, rewards, 0.9, initial=np.full(201, 1 / 201))
-    with pytest.raises(InvalidInputError, match="at most 200"):
-        degeneracy_price(mdp, rewards, exact=True)
 
 
 def test_what_it_prints_and_its_dictionary():
