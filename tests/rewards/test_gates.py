@@ -169,20 +169,28 @@ def test_the_shift_of_a_softmax_is_sharp(seed, components, width):
         moved = logits + width * np.array(signs)
         other = np.exp(moved - moved.max())
         found = max(found, 0.5 * np.abs(other / other.sum() - weights).sum())
-    claimed = float(largest_shift(weights[:, None], np.array([width]))[0])
+    claimed = float(largest_shift(np.log(weights[:, None]), np.array([width]))[0])
     assert claimed == pytest.approx(found, rel=1e-9, abs=1e-14)
     assert claimed <= math.tanh(width / 4.0) + 1e-12
 
 
 def test_many_components_have_the_hyperbolic_tangent():
     weights = np.full((13, 1), 1.0 / 13.0)
-    assert largest_shift(weights, np.array([2.0]))[0] == pytest.approx(math.tanh(0.5))
+    assert largest_shift(np.log(weights), np.array([2.0]))[0] == pytest.approx(math.tanh(0.5))
 
 
 def test_weights_that_underflow_can_still_come_back():
     mixed = gated_reward(bandit(), [[800.0, 0.0], [0.0, 0.0]], reward_gate(1.0, statistic="max"))
     assert mixed.weights[1, 0] == 0.0
     assert weight_shift(mixed, 500.0)[0] == pytest.approx(1.0)
+
+
+def test_a_cold_gate_that_has_decided_moves_only_when_its_lead_is_used_up():
+    # A lead of 800 at temperature 1e-3: 800,000 exponents.
+    mixed = gated_reward(bandit(), [[800.0, 0.0], [0.0, 0.0]], reward_gate(1.0, statistic="max", temperature=1e-3))
+    assert weight_shift(mixed, 399.9)[0] < 1e-8
+    assert weight_shift(mixed, 400.0)[0] == pytest.approx(0.5, abs=1e-6)
+    assert weight_shift(mixed, 400.1)[0] == pytest.approx(1.0)
 
 
 def test_a_shared_largest_reward_has_the_larger_of_its_derivatives():

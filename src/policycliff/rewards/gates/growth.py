@@ -34,12 +34,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
+from scipy.special import expit
 
 from policycliff.rewards.gates.gated import GatedReward, statistic_coefficients, statistic_size, top_logits
 
 MOST_SUBSETS = 12
-LARGE_RANGE = 600.0
-SMALLEST_WEIGHT = 1e-300
 ALLOWANCE = 1.0 + 1e-12
 
 Pairs = Float64[np.ndarray, " pairs"]
@@ -86,7 +85,8 @@ def weight_shift(gated: GatedReward, epsilon: float, parameter_epsilon: float = 
     if temperature == 0.0:
         return _hard_shift(gated, moved)
     rounded = gated.logit_error / (2.0 * temperature) + 1e-14
-    shift = largest_shift(gated.weights, moved / temperature)
+    below = (gated.logits - gated.logits.max(axis=0)) / temperature
+    shift = largest_shift(below - np.log(np.exp(below).sum(axis=0)), moved / temperature)
     return np.where(moved > 0.0, np.minimum(shift * ALLOWANCE + rounded, 1.0), 0.0)
 
 
@@ -98,22 +98,24 @@ def _hard_shift(gated: GatedReward, moved: States) -> States:
     return np.where(moved > 0.0, shift, 0.0)
 
 
-def largest_shift(weights: Float64[np.ndarray, "components states"], ranges: States) -> States:
-    """(S,) sharp bound on the total variation of a softmax whose exponents move by these ranges."""
-    if len(weights) == 1:
+def largest_shift(log_weights: Float64[np.ndarray, "components states"], ranges: States) -> States:
+    """(S,) sharp bound on the total variation of a softmax whose exponents move by these ranges.
+
+    In logarithms: the weights of a cold gate underflow, and still count once the range is as large as its lead.
+    """
+    if len(log_weights) == 1:
         return np.zeros_like(ranges)
-    if len(weights) > MOST_SUBSETS:
+    if len(log_weights) > MOST_SUBSETS:
         return np.tanh(ranges / 4.0)
-    # Every set and its complement, but for the empty set: each of the two may gain.
-    sets = (np.arange(1, 2 ** (len(weights) - 1))[:, None] >> np.arange(len(weights))) & 1
-    inside, outside = sets.astype(np.float64) @ weights, (1 - sets).astype(np.float64) @ weights
-    factor = np.expm1(np.minimum(ranges, LARGE_RANGE))
-    gains = []
-    for p, q in ((inside, outside), (outside, inside)):
-        # Weights that underflow are below this floor, whose own gain is negligible.
-        share = np.maximum(p, SMALLEST_WEIGHT)
-        gains.append(np.where(ranges > LARGE_RANGE, q, share * q * factor / (1.0 + share * factor)).max(axis=0))
-    return np.asarray(np.maximum(*gains))
+    # Every set without the last component and its complement, but for the empty set: each of the two may gain.
+    inside, outside = np.full((1, ranges.size), -np.inf), log_weights[-1:]
+    for row in log_weights[:-1]:
+        inside = np.concatenate([inside, np.logaddexp(inside, row)])
+        outside = np.concatenate([np.logaddexp(outside, row), outside])
+    with np.errstate(divide="ignore"):
+        factor = ranges + np.log1p(-np.exp(-ranges))
+    gains = [np.exp(q) * expit(p + factor) for p, q in ((inside[1:], outside[1:]), (outside[1:], inside[1:]))]
+    return np.asarray(np.maximum(*gains).max(axis=0))
 
 
 def margin(gated: GatedReward) -> States:
