@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from core_oracles import dense, random_mdp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ sys.path.append(str(Path(__file__).parent))
 from phases_oracle import value_tables
 
 from policycliff import MDP, effective_reward, mixture_gap, solve
+from policycliff.cliffs.phases.mixture_gap import enumeration
 from policycliff.errors import InvalidInputError
 
 
@@ -145,6 +147,44 @@ def test_too_many_policies_are_bracketed():
     assert wide.status == "bracket"
     assert 0.0 <= wide.bracket[0] <= wide.bracket[1]
     assert wide.stationary_return <= wide.remembered_return <= wide.class_seen_return
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 0.5, 0.9]))
+@settings(max_examples=10, deadline=None)
+def test_one_policy_after_another_finds_the_same(seed, gamma):
+    mdp, rewards, starts, shares = make_classes(seed, gamma=gamma)
+    dense_found = mixture_gap(mdp, rewards, starts=starts, proportions=shares)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(enumeration, "DENSE_LIMIT", 0)
+        found = mixture_gap(mdp, rewards, starts=starts, proportions=shares)
+    assert found.to_dict() == dense_found.to_dict()
+
+
+def test_few_policies_of_a_long_chain():
+    """Three states of 15,000 may skip the next one: eight policies, no dense matrix (which would hold 1.8 GB)."""
+    n, may_skip = 15_000, (0, 5, 9)
+    states = np.sort(np.r_[np.arange(n - 1), may_skip])
+    after = states + 1 + np.r_[False, states[1:] == states[:-1]]
+    kernel = sp.csr_array((np.ones(states.size), (np.arange(states.size), after)), shape=(states.size, n))
+    mdp = MDP.from_pairs(states, kernel, np.zeros(states.size), 1.0, terminal=np.arange(n) == n - 1)
+    rewards = np.random.default_rng(0).integers(-3, 4, (2, mdp.n_pairs)).astype(float)
+    rewards[:, -1] = 0.0
+    starts = np.zeros((2, n))
+    starts[0, 0] = starts[1, 5] = 1.0
+    found = mixture_gap(mdp, rewards, starts=starts, proportions=[0.5, 0.5])
+
+    def walk(start, skips, paid):
+        state, total = start, 0.0
+        while state < n - 1:
+            pair = int(mdp.offsets[state]) + (state in skips)
+            state, total = state + 1 + (state in skips), total + paid[pair]
+        return total
+
+    subsets = [{s for s, taken in zip(may_skip, bits, strict=True) if taken} for bits in product([0, 1], repeat=3)]
+    worth = [0.5 * walk(0, skips, rewards[0]) + 0.5 * walk(5, skips, rewards[1]) for skips in subsets]
+    assert (found.status, found.policies) == ("exact", 8)
+    assert found.stationary_return == max(worth)
+    assert found.effective_return in worth
 
 
 def test_json_and_repr():

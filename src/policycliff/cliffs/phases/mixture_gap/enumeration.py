@@ -1,6 +1,7 @@
 """The best of all deterministic policies: in floats with a bound, then in fractions among those that come near.
 
-Cost: one dense solve a policy, in batches, and one in fractions for each that the bound does not exclude.
+Cost: one solve a policy, in dense batches up to 100 states, and one in fractions for each that the bound does not
+exclude.
 """
 
 from collections.abc import Iterator
@@ -9,14 +10,19 @@ from math import prod
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
-from policycliff.cliffs.phases.mixture_gap.classes import Classes, Found
+from policycliff.cliffs.phases.mixture_gap.classes import Classes, Found, mixture_return
 from policycliff.mdp.model import MDP
 from policycliff.values.exact import ExactMDP, Rationals, make_exact, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
 
-BATCH_ENTRIES = 2_000_000
+Batch = Int64[np.ndarray, "batch states"]
+Numbers = Float64[np.ndarray, " batch"]
+
+# Up to so many states, many small dense systems at once are faster than sparse ones.
+DENSE_LIMIT = 100
+BATCH_ENTRIES, BATCH_POLICIES = 2_000_000, 1000
 NEAR_LIMIT = 2000
 
 
@@ -67,23 +73,16 @@ def _choices(mdp: MDP) -> list[range]:
 
 
 def _near_best(classes: Classes) -> tuple[list[tuple[int, ...]], float]:
-    """Policies whose return in floats is within the error of the best, by dense linear algebra in batches.
+    """Policies whose return in floats is within the error of the best.
 
     With them, how much better than these any other policy can be: 0, unless they are too many to be looked at.
     """
-    mdp = classes.mdp
-    n, kernel, scale = mdp.n_states, mdp.transitions.toarray(), amplification(mdp)
+    n = classes.mdp.n_states
+    size, returns = (max(BATCH_ENTRIES // (n * n), 1), _dense) if n <= DENSE_LIMIT else (BATCH_POLICIES, _sparse)
     near: list[tuple[float, tuple[int, ...]]] = []
     top = -np.inf
-    for batch in _batches(mdp, max(BATCH_ENTRIES // (n * n), 1)):
-        system = np.eye(n) - mdp.gamma * kernel[batch]
-        paid = classes.rewards.T[batch]
-        values = np.linalg.solve(system, paid)
-        left = np.abs(paid - system @ values).max(axis=(1, 2))
-        sizes = np.abs(paid).max(axis=(1, 2)) + 2.0 * np.abs(values).max(axis=(1, 2))
-        rounding = 2.0 * (n + 4.0) * UNIT_ROUNDOFF * sizes
-        errors = (left + rounding) * scale + 2.0 * rounding
-        totals = np.einsum("ks,bsk->b", classes.mass, values)
+    for batch in _batches(classes.mdp, size):
+        totals, errors = returns(classes, batch)
         top = max(top, float((totals - errors).max()))
         keep = np.flatnonzero(totals + errors >= top)
         near += [(float(totals[i] + errors[i]), tuple(batch[i].tolist())) for i in keep]
@@ -92,7 +91,27 @@ def _near_best(classes: Classes) -> tuple[list[tuple[int, ...]], float]:
     return [choice for _, choice in left_over[:NEAR_LIMIT]], slack
 
 
-def _batches(mdp: MDP, size: int) -> Iterator[Int64[np.ndarray, "batch states"]]:
+def _dense(classes: Classes, batch: Batch) -> tuple[Numbers, Numbers]:
+    """The mixture returns of a batch of policies and their errors, by dense linear algebra."""
+    mdp = classes.mdp
+    n, kernel, scale = mdp.n_states, mdp.transitions.toarray(), amplification(mdp)
+    system = np.eye(n) - mdp.gamma * kernel[batch]
+    paid = classes.rewards.T[batch]
+    values = np.linalg.solve(system, paid)
+    left = np.abs(paid - system @ values).max(axis=(1, 2))
+    sizes = np.abs(paid).max(axis=(1, 2)) + 2.0 * np.abs(values).max(axis=(1, 2))
+    rounding = 2.0 * (n + 4.0) * UNIT_ROUNDOFF * sizes
+    errors = (left + rounding) * scale + 2.0 * rounding
+    return np.einsum("ks,bsk->b", classes.mass, values), errors
+
+
+def _sparse(classes: Classes, batch: Batch) -> tuple[Numbers, Numbers]:
+    """The same, one policy after another."""
+    totals, errors = zip(*(mixture_return(classes, best) for best in batch), strict=True)
+    return np.array(totals), np.array(errors)
+
+
+def _batches(mdp: MDP, size: int) -> Iterator[Batch]:
     """All deterministic policies, as pairs."""
     choices = product(*_choices(mdp))
     while block := list(islice(choices, size)):

@@ -18,7 +18,7 @@ class MixtureGap:
         bracket: (low, high), which contains it.
         effective_return: mixture return of the policy that is optimal for the effective reward (the first one).
         effective_range: least and largest mixture return among all deterministic policies that are optimal for the
-            effective reward in every state, where policies were enumerated; else None.
+            effective reward in every state, where policies were enumerated and at most 2000 are tied; else None.
         stationary_return: the most that a policy of the state earns (status "bracket": that local search found).
         remembered_return: the most that a policy earns which remembers its first state.
         class_seen_return: the most that a policy earns which is told the class.
