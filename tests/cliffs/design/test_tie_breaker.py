@@ -156,6 +156,22 @@ def test_a_bandit_by_hand_and_a_target_that_is_optimal_already():
     assert design_tie_breaker(bandit, [1.0, 0.0, 0.0]).margin == 0.01
 
 
+@pytest.mark.parametrize("norm", ["inf", "1", "2"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_target_that_ties_already_needs_no_change_for_margin_0(seed, norm):
+    mdp = random_mdp(seed, states=3, gamma=0.9)
+    alike = mdp.with_rewards(np.ones(mdp.n_pairs) / 4)
+    zero = mdp.with_rewards(np.zeros(mdp.n_pairs))
+    target = np.zeros(mdp.n_pairs)
+    target[mdp.offsets[:-1]] = 1.0
+    for world, options in ((zero, {}), (zero, {"allowed": np.arange(mdp.n_pairs) == 1})):
+        found = design_tie_breaker(world, target, 0.0, norm, **options)
+        assert (found.status, found.size, found.lower_bound, found.attained_margin) == ("solved", 0.0, 0.0, 0.0)
+        assert not found.change.any()
+        assert not found.is_unique
+    assert design_tie_breaker(alike, target, 0.0, norm).size < 1e-12
+
+
 def test_allowed_pairs_and_why_it_is_impossible():
     bandit = MDP.from_arrays(np.ones((1, 3, 1)), [[1.0, 0.5, 0.0]], 0.5, action_names=["yes", "no", "maybe"])
     found = design_tie_breaker(bandit, [0.0, 1.0, 0.0], 0.0, allowed=np.array([True, False, False]))

@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.design.certificates import attained_margin, continuation, lower_bound, proven_gaps
 from policycliff.cliffs.design.descent import descend
+from policycliff.cliffs.design.membership import decide
 from policycliff.cliffs.design.programs import FOUND, Guess, least_violation, sparse_program
 from policycliff.cliffs.design.saddle import find_saddle
 from policycliff.cliffs.design.task import DesignTask
@@ -62,6 +63,9 @@ def find_change(task: DesignTask) -> Found:
     present = attained_margin(task, nothing)
     if present >= task.margin and not task.is_mixed:
         return Found("solved", nothing, without, 0.0, 0.0, present, np.zeros(0, np.int64))
+    if task.margin == 0.0 and task.counts.all() and decide(task.mdp, task.policy, exact=False):
+        # It ties, which floats cannot prove.
+        return Found("solved", nothing, without, 0.0, 0.0, 0.0, np.zeros(0, np.int64))
     guesses = _guesses(task)
     if guesses[-1].status != FOUND:
         return _explain(task)

@@ -165,7 +165,8 @@ def _reason(task: DesignTask, found: Found) -> str:
         return _obstacle(task, found)
     if found.status == "unresolved" and np.isfinite(found.size):
         missed = task.margin - found.attained
-        return f"The change is not proven to attain the margin: up to {missed:.1e} is missing. Ask for that much less."
+        less = "Ask for that much less." if task.margin > missed else "Rounding hides whether the target ties."
+        return f"The change is not proven to attain the margin: up to {missed:.1e} is missing. {less}"
     if found.status == "unresolved":
         return "The solver reached no change with the margin; try a smaller margin or more allowed pairs."
     if found.size == 0.0:
