@@ -124,6 +124,17 @@ def test_the_witness_itself_flips_and_the_simplest_bound_is_below_the_proven_end
         assert after[found.action] > after[int(np.argmax(before))]
 
 
+@pytest.mark.parametrize("statistic", [[0.0, 0.0, 0.0], "mean", "max"])
+def test_components_of_one_rule_stay_tied_under_a_hard_gate(statistic):
+    # Two components are tied whatever the rewards are, and share the weight: only the third could change it.
+    gain = [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    gate = reward_gate(gain, statistic=statistic, bias=[9.0, 9.0, -9.0], temperature=0.0)
+    found = gate_radius(bandit(3), [[3.0, 0.0, -4.0], [0.0, 1.0, -4.0], [0.0, 0.0, 0.0]], gate)
+    assert found.fixed_weights == pytest.approx(0.5)
+    assert found.bracket[1] == pytest.approx(0.5, rel=1e-9)
+    assert found.state == 0
+
+
 def test_floors_are_below_the_proven_ends_also_where_rounding_matters():
     # A gate as cold as its logits are rounded, and leads of the same order.
     for seed in range(30):

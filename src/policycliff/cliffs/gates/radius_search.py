@@ -14,7 +14,7 @@ from policycliff.cliffs.gates.search import Ball, climb_linear, scaled, turning
 from policycliff.cliffs.radius.allowed_changes import AllowedChanges
 from policycliff.cliffs.radius.search import Found, Search, make_search
 from policycliff.mdp.compilation import frozen
-from policycliff.rewards.gates.gated import GatedReward, top_logits, with_move
+from policycliff.rewards.gates.gated import GatedReward, given_logits, top_logits, with_move
 from policycliff.rewards.gates.growth import Move, growth, pull_back, weight_shift
 from policycliff.values.evaluation import evaluate
 from policycliff.values.left_solve import RELATIVE_ERROR
@@ -68,8 +68,9 @@ class Walk:
         d, _ = self._coefficients(plain.pair)
         witness = self.fixed.witness(self.fixed.candidate(plain.pair), size)
         found = self._verified(plain.pair, d, Move(np.tile(witness, (count, 1)), None)) if size > 0.0 else None
-        size, move = (size, np.tile(plain.witness, (count, 1))) if found is None else found
-        return size, plain.pair, move
+        if found is None or (plain.status != "tied" and found[0] > size * (1.0 + 1e-6)):
+            return size, plain.pair, np.tile(plain.witness, (count, 1))
+        return found[0], plain.pair, found[1]
 
     def _order(self) -> list[int]:
         pairs = np.flatnonzero(self.fixed.gaps.rivals & np.isfinite(self.floors))
@@ -172,11 +173,20 @@ def _doubt(moved: GatedReward, d: Pairs, move: np.ndarray) -> float:
     """How much less d . R_eff may be because a hard gate, where it moved, cannot tell which logit is the largest."""
     if moved.gate.temperature > 0.0 or not moved.gate.reads_rewards:
         return 0.0
-    starts = moved.mdp.offsets[:-1]
-    top, touched = top_logits(moved.logits, moved.logit_error), np.add.reduceat(np.abs(move).sum(axis=0), starts) > 0.0
+    starts, top = moved.mdp.offsets[:-1], top_logits(moved.logits, moved.logit_error)
+    touched = np.add.reduceat(np.abs(move).sum(axis=0), starts) > 0.0
+    doubtful = touched & (moved.logit_error > 0.0) & (top.sum(axis=0) > 1)
     paid = np.add.reduceat(d * moved.components, starts, axis=1)
-    least = np.where(top, paid, np.inf).min(axis=0)
-    return float((((moved.weights * paid).sum(axis=0) - least) * touched).sum()) * (1.0 + 1e-9)
+    count, less = len(moved.components), 0.0
+    gain, base = moved.gate.gain_matrix(count), given_logits(moved.mdp, moved.gate, count)
+    for state in np.flatnonzero(doubtful).tolist():
+        # Components that follow one rule are truly tied and share the weight.
+        tied = np.flatnonzero(top[:, state])
+        rules = np.hstack([gain[tied], base[tied][:, [state]]])
+        groups = np.unique(rules, axis=0, return_inverse=True)[1].ravel()
+        means = np.bincount(groups, weights=paid[tied, state]) / np.bincount(groups)
+        less += float(paid[tied, state].mean() - means.min())
+    return less * (1.0 + 1e-9)
 
 
 def floors_of(gated: GatedReward, fixed: Search, turn: float) -> Pairs:

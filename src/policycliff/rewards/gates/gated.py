@@ -108,7 +108,7 @@ def gate_components(mdp: MDP, components: Components, gate: Gate) -> GatedReward
     logits = base + gain @ statistics
     error = _feature_error(mdp, gate)
     if gate.reads_rewards:
-        size = np.abs(base) + np.abs(gain) @ terms
+        size = (np.abs(base) + np.abs(gain) @ terms) * terms.any(axis=0)
         error = error + ((len(components) + 8 + _terms(mdp)) * UNIT * size).max(axis=0)
     weights = softmax(logits, gate.temperature, error)
     rewards = effective_reward(components, weights, mdp=mdp)

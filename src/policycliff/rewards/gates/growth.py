@@ -13,8 +13,8 @@ a softmax whose logits over T move by a range x = r / T moves by at most
 
 p over the probabilities that a set of components has (all subsets up to 12 components; beyond, the hyperbolic
 tangent). So R -> R_eff has the constant 1 + D max_kl ||A_k - A_l||_1 l / (4 T): with gain g on each own mean or largest
-reward 1 + |g| D / (2 T). Two components and two actions attain the hyperbolic tangent for every e, and the constant as e
-goes to 0 at a tie (docs/theory-core.md). A gate that reads no rewards has constant 1 in R.
+reward 1 + |g| D / (2 T). Two components and two actions attain the hyperbolic tangent for every e, and the constant as
+e goes to 0 at a tie (docs/theory-core.md). A gate that reads no rewards has constant 1 in R.
 
 The derivative is exact: on R_j(s, b) the coefficient of R_eff(s, a) is w_j [a = b] + c_j(s, b) beta_j(s, a),
 
