@@ -23,7 +23,7 @@ from policycliff.values.evaluation import evaluate
 from policycliff.values.exact import make_exact, rational, rationals
 
 GAMMAS = (0.0, 0.5, 0.9, 0.99)
-METHODS = ("auto", "policy_iteration", "value_iteration", "modified_policy_iteration")
+METHODS = ("auto", "policy_iteration", "value_iteration", "modified_policy_iteration", "gauss_seidel")
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Kernel (S, A, S), rewards (S, A) and terminal states (S,)."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policycliff import MDP, solve, token_tree
 
-ITERATIVE = ["value_iteration", "policy_iteration", "modified_policy_iteration"]
+ITERATIVE = ["value_iteration", "policy_iteration", "modified_policy_iteration", "gauss_seidel"]
 
 
 @pytest.mark.parametrize("method", ITERATIVE)

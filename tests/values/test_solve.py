@@ -5,7 +5,7 @@ from core_oracles import garnet, linear_program, random_mdp
 from policycliff import MDP, solve, token_tree
 from policycliff.errors import InvalidInputError
 
-ITERATIVE = ["value_iteration", "policy_iteration", "modified_policy_iteration"]
+ITERATIVE = ["value_iteration", "policy_iteration", "modified_policy_iteration", "gauss_seidel"]
 
 
 def chain_to_goal(length, gamma):

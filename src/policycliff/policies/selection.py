@@ -11,7 +11,7 @@ from policycliff.actions.optimal import OptimalActions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_kind, check_shape
 from policycliff.mdp.model import MDP, check_mdp
-from policycliff.values.kernels import greedy_weights, soft_weights
+from policycliff.values.backup_kernels import greedy_weights, soft_weights
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution
 

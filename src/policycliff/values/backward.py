@@ -52,6 +52,6 @@ def backward(operator: BellmanOperator, tolerance: float, _limit: int) -> Outcom
         q,
         v,
     )
-    backup = Backup(v=v, q=q, values=v, chain=None, low=0.0, high=0.0)
+    backup = Backup(v=v, q=q, values=v, chains=(), low=0.0, high=0.0)
     status = CONVERGED if bound <= tolerance else ROUNDING_FLOOR
     return Outcome(backup, Certificate(shift=0.0, bound=bound, floor=bound), 1, status)

@@ -5,7 +5,7 @@
 import numpy as np
 
 from policycliff.mdp.compilation import Floats, Indices, Integers, compiled
-from policycliff.values.kernels import UNIT_ROUNDOFF, soft_value
+from policycliff.values.backup_kernels import UNIT_ROUNDOFF, soft_value
 
 
 @compiled

@@ -1,9 +1,9 @@
-"""The Markov chain of a fixed policy, v = r + gamma P v, and two ways to evaluate it.
+"""The Markov chain of a fixed policy, v = r + gamma P v, or some states of it.
 
 A deterministic policy picks one row a state; a stochastic one averages the rows of each state. With a regularizer
 the reward of the chain contains it: r(s) = sum_a pi (R - temperature * log(pi / base)).
 
-Cost: sweeps O(nonzeros of the chain) each; the direct solve is a sparse LU factorisation, used for small chains.
+Cost: O(nonzeros of the chain); the direct solve is a sparse LU factorisation, used for small chains.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
-from policycliff.values.kernels import chain_sweeps, chosen_rows
+from policycliff.values.sweep_kernels import chain_sweeps, chosen_rows
 
 DIRECT_LIMIT = 3000
 
@@ -24,9 +24,11 @@ DIRECT_LIMIT = 3000
 class Chain:
     """v = r + gamma P v, or v = max (r + gamma P v) over few rows a state; arrays may be longer than needed.
 
-    The rows of state s are offsets[s]:offsets[s + 1]; a chain has one each, and only then can it be solved directly.
+    The rows of state first + i are offsets[i]:offsets[i + 1]; a chain has one each, and only then, and with all states,
+    can it be solved directly.
     """
 
+    first: int
     offsets: Int64[np.ndarray, " offsets"]
     indptr: Int64[np.ndarray, " rows"]
     successors: Int32[np.ndarray, " nonzeros"]
@@ -36,7 +38,7 @@ class Chain:
 
     @property
     def n_states(self) -> int:
-        """Number of states."""
+        """Number of states that have rows here."""
         return self.offsets.size - 1
 
     @property
@@ -46,6 +48,11 @@ class Chain:
         end = int(self.indptr[size])
         entries = (self.probabilities[:end], self.successors[:end], self.indptr[: size + 1])
         return sp.csr_array(entries, shape=(size, size), copy=True)
+
+    @property
+    def rows(self) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+        """What the kernels of sweeps take."""
+        return self.first, self.offsets, self.indptr, self.successors, self.probabilities, self.rewards, self.gamma
 
     def sweep(
         self,
@@ -59,9 +66,7 @@ class Chain:
 
         Returns the new values and the spare array.
         """
-        rows = (self.offsets, self.indptr, self.successors, self.probabilities, self.rewards)
-        _, swapped = chain_sweeps(*rows, self.gamma, v, spare, span, limit)
-        return (spare, v) if swapped else (v, spare)
+        return (spare, v) if chain_sweeps(*self.rows, v, spare, span, limit) else (v, spare)
 
     def factorise(self, *, transposed: bool = False) -> SuperLU:
         """Sparse LU factors of I - gamma P, or of its transpose."""
@@ -77,14 +82,17 @@ class Chain:
         return np.asarray(v + factors.solve(residual))
 
 
-def empty_chain(mdp: MDP) -> Chain:
-    """Room for any selection of an MDP's rows; memory that is not written to is not used."""
+def empty_chain(mdp: MDP, first: int, last: int) -> Chain:
+    """Room for any selection of the rows of the states first:last; memory that is not written to is not used."""
+    pairs = int(mdp.offsets[last] - mdp.offsets[first])
+    entries = int(mdp.indptr[mdp.offsets[last]] - mdp.indptr[mdp.offsets[first]])
     return Chain(
-        offsets=np.zeros(mdp.n_states + 1, np.int64),
-        indptr=np.zeros(mdp.n_pairs + 1, np.int64),
-        successors=np.empty(mdp.successors.size, np.int32),
-        probabilities=np.empty(mdp.successors.size),
-        rewards=np.empty(mdp.n_pairs),
+        first=first,
+        offsets=np.zeros(last - first + 1, np.int64),
+        indptr=np.zeros(pairs + 1, np.int64),
+        successors=np.empty(entries, np.int32),
+        probabilities=np.empty(entries),
+        rewards=np.empty(pairs),
         gamma=mdp.gamma,
     )
 
@@ -92,7 +100,7 @@ def empty_chain(mdp: MDP) -> Chain:
 def deterministic_chain(mdp: MDP, best: Int64[np.ndarray, " states"]) -> Chain:
     """The chain of the policy that takes pair best[s] in state s."""
     indptr, successors, probabilities = chosen_rows(frozen(best), mdp.indptr, mdp.successors, mdp.probabilities)
-    return Chain(np.arange(best.size + 1), indptr, successors, probabilities, mdp.rewards[best], mdp.gamma)
+    return Chain(0, np.arange(best.size + 1), indptr, successors, probabilities, mdp.rewards[best], mdp.gamma)
 
 
 def stochastic_chain(
@@ -102,6 +110,7 @@ def stochastic_chain(
     weights = sp.csr_array((policy, np.arange(mdp.n_pairs), mdp.offsets), shape=(mdp.n_states, mdp.n_pairs))
     matrix = sp.csr_array(weights @ mdp.transitions)
     return Chain(
+        first=0,
         offsets=np.arange(mdp.n_states + 1),
         indptr=matrix.indptr.astype(np.int64),
         successors=matrix.indices.astype(np.int32),

@@ -18,11 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from policycliff.values.backup_kernels import soft_weights
 from policycliff.values.certificates import Certificate, certify
 from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain
-from policycliff.values.kernels import soft_weights
 from policycliff.values.operator import Backup, BellmanOperator
 from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
+from policycliff.values.sweep_kernels import STALLED, chain_sweep
+from policycliff.values.threads import Run
 
 # Sweeps under one policy between two backups: until the range of the change has shrunk to this share.
 EVALUATION_SHARE = 1e-3
@@ -110,30 +112,57 @@ def _evaluate(
 ) -> tuple[Float64[np.ndarray, " states"], Float64[np.ndarray, " states"]]:
     """Values of the greedy policy of a backup, nearly or fully; also the spare array."""
     v, spare = backup.values, backup.v
-    chain = greedy_chain(operator, backup)
-    if chain is None:
+    chains = greedy_chains(operator, backup)
+    if not chains:
         return v, spare
     if evaluation == "full" and v.size <= DIRECT_LIMIT:
-        v = chain.solve()
+        v = chains[0].solve()
         v[operator.mdp.terminal] = 0.0
         return v, spare
     if not operator.mdp.terminal.any() and np.isfinite(certificate.shift):
         v += certificate.shift
     target = 0.25 * max(tolerance, certificate.floor) / max(operator.amplification, 1.0)
     if evaluation == "full":
-        return chain.sweep(v, spare, span=target, limit=1_000_000)
+        return sweep(chains, operator.run, v, spare, span=target, limit=1_000_000)
     span = max(EVALUATION_SHARE * (backup.high - backup.low), target)
-    return chain.sweep(v, spare, span=span, limit=EVALUATION_LIMIT)
+    return sweep(chains, operator.run, v, spare, span=span, limit=EVALUATION_LIMIT)
 
 
-def greedy_chain(operator: BellmanOperator, backup: Backup) -> Chain | None:
-    """The chain of the greedy (or soft) policy of a backup; None right after the start."""
+def sweep(
+    chains: tuple[Chain, ...],
+    run: Run,
+    v: Float64[np.ndarray, " states"],
+    spare: Float64[np.ndarray, " states"],
+    *,
+    span: float,
+    limit: int,
+) -> tuple[Float64[np.ndarray, " states"], Float64[np.ndarray, " states"]]:
+    """Sweeps from v until the change is constant up to `span`; both arrays are overwritten.
+
+    Returns the new values and the spare array. Stops too where rounding has ended all progress.
+    """
+    if len(chains) == 1:
+        return chains[0].sweep(v, spare, span=span, limit=limit)
+    best, stalled = np.inf, 0
+    for _ in range(limit):
+        ends = run(chain_sweep, [(*chain.rows, v, spare) for chain in chains])
+        change = max(high for _, high in ends) - min(low for low, _ in ends)
+        v, spare = spare, v
+        stalled = stalled + 1 if change >= best else 0
+        best = min(best, change)
+        if change <= span or stalled >= STALLED:
+            break
+    return v, spare
+
+
+def greedy_chains(operator: BellmanOperator, backup: Backup) -> tuple[Chain, ...]:
+    """The chain of the greedy (or soft) policy of a backup, range by range; none right after the start."""
     mdp = operator.mdp
     if operator.temperature == 0.0:
-        return backup.chain
+        return backup.chains
     policy = np.empty(mdp.n_pairs)
     soft_weights(mdp.offsets, backup.q, operator.base, operator.temperature, policy)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(policy > 0.0, policy * np.log(policy / operator.base), 0.0)
     bonus = np.divide(relative, policy, out=np.zeros_like(policy), where=policy > 0.0)
-    return stochastic_chain(mdp, policy, mdp.rewards - operator.temperature * bonus)
+    return (stochastic_chain(mdp, policy, mdp.rewards - operator.temperature * bonus),)

@@ -15,9 +15,10 @@ from jaxtyping import Float64
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import longest_path
 from policycliff.mdp.model import MDP
+from policycliff.values.backup_kernels import hard_start, hard_sweep, soft_sweep
 from policycliff.values.chain import Chain, empty_chain
-from policycliff.values.kernels import hard_start, hard_sweep, soft_sweep
 from policycliff.values.regularizers import Regularizer
+from policycliff.values.threads import Ranges, Run
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -26,21 +27,21 @@ UNIT_ROUNDOFF = 2.0**-53
 class Backup:
     """One application of T to `v`: its Q-values, the new values and the range of their change.
 
-    `chain` holds the rows of the greedy policy, or of all actions near the best. Only the hard operator has it, not
-    after `start`, and it is valid until the next backup.
+    `chains` hold the rows of the greedy policy, or of all actions near the best, range by range. Only the hard operator
+    has them, not after `start`, and they are valid until the next backup.
     """
 
     v: Float64[np.ndarray, " states"]
     q: Float64[np.ndarray, " pairs"]
     values: Float64[np.ndarray, " states"]
-    chain: Chain | None
+    chains: tuple[Chain, ...]
     low: float
     high: float
 
 
 @dataclass(frozen=True, slots=True)
 class BellmanOperator:
-    """T for one MDP and one regularizer (temperature 0: none)."""
+    """T for one MDP and one regularizer (temperature 0: none), computed by ranges of states."""
 
     mdp: MDP
     temperature: float
@@ -49,7 +50,9 @@ class BellmanOperator:
     reward_size: float
     longest_row: int
     soft_log_range: float
-    chain: Chain | None
+    ranges: Ranges
+    run: Run
+    chains: tuple[Chain, ...]
 
     def start(self) -> Backup:
         """The backup of v = 0: no pass over the kernel is needed where the maximum is hard."""
@@ -58,7 +61,7 @@ class BellmanOperator:
         if self.temperature != 0.0:
             return self.apply(zero, out=values, q=np.empty(mdp.n_pairs))
         low, high = hard_start(mdp.offsets, mdp.rewards, values)
-        return Backup(v=zero, q=mdp.rewards, values=values, chain=None, low=low, high=high)
+        return Backup(v=zero, q=mdp.rewards, values=values, chains=(), low=low, high=high)
 
     def apply(
         self,
@@ -70,16 +73,21 @@ class BellmanOperator:
     ) -> Backup:
         """T v; writes the values to `out` and the Q-values to `q`.
 
-        The rows of the first maximisers, or of all actions within a `slack` of at least 0 of the best, go to the chain.
+        The rows of the first maximisers, or of all actions within a `slack` of 0 or more of the best, go to the chains.
         """
-        mdp, chain = self.mdp, self.chain
+        mdp = self.mdp
         kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
-        if chain is None:
-            low, high = soft_sweep(*kernel, self.base, self.temperature, v, q, out)
+        if self.temperature != 0.0:
+            found = self.run(
+                soft_sweep, [(*ends, *kernel, self.base, self.temperature, v, q, out) for ends in self.ranges]
+            )
         else:
-            rows = (chain.offsets, chain.indptr, chain.successors, chain.probabilities, chain.rewards)
-            low, high = hard_sweep(*kernel, slack, v, q, out, *rows)
-        return Backup(v=v, q=q, values=out, chain=chain, low=low, high=high)
+            kept = zip(self.ranges, self.chains, strict=True)
+            found = self.run(
+                hard_sweep, [(*ends, *kernel, slack, v, q, out, *chain.rows[1:-1]) for ends, chain in kept]
+            )
+        low, high = min(ends[0] for ends in found), max(ends[1] for ends in found)
+        return Backup(v=v, q=q, values=out, chains=self.chains, low=low, high=high)
 
     @property
     def contraction(self) -> float:
@@ -113,7 +121,7 @@ class BellmanOperator:
         return self.q_rounding(value_size) + (soft if self.temperature else 0.0)
 
 
-def make_operator(mdp: MDP, regularizer: Regularizer | None) -> BellmanOperator:
+def make_operator(mdp: MDP, regularizer: Regularizer | None, ranges: Ranges, run: Run) -> BellmanOperator:
     """The operator with its constants: how far a constant residual grows, and what rounding depends on."""
     temperature = 0.0 if regularizer is None else float(regularizer.temperature)
     base = frozen(np.ones(1)) if regularizer is None else regularizer.base(mdp)
@@ -130,7 +138,9 @@ def make_operator(mdp: MDP, regularizer: Regularizer | None) -> BellmanOperator:
         reward_size=float(np.abs(mdp.rewards).max()),
         longest_row=int(np.diff(mdp.indptr).max()),
         soft_log_range=log_range,
-        chain=empty_chain(mdp) if regularizer is None else None,
+        ranges=ranges,
+        run=run,
+        chains=tuple(empty_chain(mdp, *ends) for ends in ranges) if regularizer is None else (),
     )
 
 

@@ -1,9 +1,11 @@
 """`solve`: the map R -> Q* (Proposition 2.4 says it is Lipschitz), with a proven error bound.
 
-Method "auto" is one backward pass where the MDP is acyclic or gamma is 0, and modified policy iteration elsewhere.
+Method "auto" is one backward pass where the MDP is acyclic or gamma is 0, Gauss-Seidel sweeps where it has absorbing
+states and no regularizer, and modified policy iteration elsewhere.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -11,12 +13,14 @@ from jaxtyping import Float64
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.values.backup_kernels import shift_and_choose, soft_value_all, soft_weights
 from policycliff.values.backward import backward
+from policycliff.values.gauss_seidel import absorbing, gauss_seidel, reordered
 from policycliff.values.iteration import Outcome, modified_policy_iteration, policy_iteration, value_iteration
-from policycliff.values.kernels import shift_and_choose, soft_value_all, soft_weights
 from policycliff.values.operator import BellmanOperator, make_operator
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution
+from policycliff.values.threads import state_ranges, workers
 
 TIGHT = 1e-13
 """Error of Q-values that is asked for where a certificate turns on it, for rewards of size 1."""
@@ -26,6 +30,7 @@ METHODS: dict[str, Method] = {
     "value_iteration": value_iteration,
     "policy_iteration": policy_iteration,
     "modified_policy_iteration": modified_policy_iteration,
+    "gauss_seidel": gauss_seidel,
     "backward": backward,
 }
 
@@ -37,23 +42,28 @@ def solve(
     tolerance: float = 1e-10,
     regularizer: Regularizer | None = None,
     max_iterations: int = 1_000_000,
+    threads: int | None = None,
 ) -> Solution:
     """Optimal values, Q-values and a policy of an MDP.
 
     Args:
         mdp: the MDP.
-        method: "auto", "value_iteration", "policy_iteration", "modified_policy_iteration" or "backward" (acyclic).
+        method: "auto", "value_iteration", "policy_iteration", "modified_policy_iteration", "gauss_seidel" (without a
+            regularizer) or "backward" (acyclic).
         tolerance: sup-norm error of the Q-values to reach, in units of reward; at least 0.
         regularizer: None, `Entropy(temperature)` or `KL(temperature, reference_policy)`; then the maximum is a soft one
             and the policy the soft policy (Prop 4.7, section 3.4).
         max_iterations: sweeps over all pairs after which to give up.
+        threads: threads for backups; by default as many as there are processors and as pay at this size. The result
+            does not depend on it.
 
     Returns:
         A `Solution`. Its `error_bound` is proven, rounding included; where double precision cannot reach the tolerance
         its `status` is "rounding_floor" and the bound says what was reached.
 
     Raises:
-        InvalidInputError: unknown method, negative tolerance, or method "backward" for an MDP with a cycle.
+        InvalidInputError: unknown method, negative tolerance, no thread, method "backward" for an MDP with a cycle, or
+            "gauss_seidel" with a regularizer.
 
     Example:
         >>> import numpy as np
@@ -69,10 +79,34 @@ def solve(
         raise fail(got=f"max_iterations = {max_iterations}", expected="1 or more", remedy="Leave it out.")
     if not as_number("tolerance", tolerance) >= 0.0:
         raise fail(got=f"tolerance = {tolerance!r}", expected="a number of at least 0", remedy="Try 1e-8.")
-    operator = make_operator(mdp, regularizer)
-    name = method if method != "auto" else choose_method(mdp)
-    outcome = METHODS[name](operator, float(tolerance), max_iterations)
-    return _finish(operator, outcome, name, tolerance=float(tolerance), regularizer=regularizer)
+    if threads is not None and as_integer("threads", threads) < 1:
+        raise fail(got=f"threads = {threads}", expected="1 or more, or None", remedy="Leave it out.")
+    name = method if method != "auto" else choose_method(mdp, regularizer)
+    if name == "gauss_seidel":
+        return _solve_in_order(mdp, regularizer, tolerance=float(tolerance), limit=max_iterations)
+    ranges = state_ranges(mdp, threads)
+    with workers(len(ranges)) as run:
+        operator = make_operator(mdp, regularizer, ranges, run)
+        outcome = METHODS[name](operator, float(tolerance), max_iterations)
+        return _finish(operator, outcome, name, tolerance=float(tolerance), regularizer=regularizer)
+
+
+def _solve_in_order(mdp: MDP, regularizer: Regularizer | None, *, tolerance: float, limit: int) -> Solution:
+    """Gauss-Seidel on the reordered MDP; the answer in the order of the given one."""
+    if regularizer is not None:
+        raise fail(
+            got="method 'gauss_seidel' with a regularizer",
+            expected="another method, or no regularizer",
+            remedy="Use method='auto'.",
+        )
+    moved = reordered(mdp, absorbing(mdp))
+    with workers(1) as run:
+        outcome = gauss_seidel(make_operator(moved.mdp, None, ((0, mdp.n_states),), run), tolerance, limit)
+        q = np.empty(mdp.n_pairs)
+        q[moved.pairs] = outcome.backup.q
+        operator = make_operator(mdp, None, ((0, mdp.n_states),), run)
+        found = replace(outcome, backup=replace(outcome.backup, q=q))
+        return _finish(operator, found, "gauss_seidel", tolerance=tolerance, regularizer=None)
 
 
 def tight_tolerance(rewards: Float64[np.ndarray, "*shape"], share: float = TIGHT) -> float:
@@ -83,9 +117,11 @@ def tight_tolerance(rewards: Float64[np.ndarray, "*shape"], share: float = TIGHT
     return share * min(float(np.abs(rewards).max(initial=0.0)), 1.0)
 
 
-def choose_method(mdp: MDP) -> str:
+def choose_method(mdp: MDP, regularizer: Regularizer | None) -> str:
     """What "auto" means for this MDP."""
-    return "backward" if mdp.is_acyclic or mdp.gamma == 0.0 else "modified_policy_iteration"
+    if mdp.is_acyclic or mdp.gamma == 0.0:
+        return "backward"
+    return "gauss_seidel" if regularizer is None and absorbing(mdp).any() else "modified_policy_iteration"
 
 
 def _finish(
@@ -96,7 +132,9 @@ def _finish(
     q = outcome.backup.q if outcome.backup.q.flags.writeable else outcome.backup.q.copy()
     values, policy = np.empty(mdp.n_states), np.empty(mdp.n_pairs)
     shift = outcome.certificate.shift if np.isfinite(outcome.certificate.bound) else 0.0
-    shift_and_choose(mdp.offsets, q, mdp.terminal, shift, values, policy)
+    operator.run(
+        shift_and_choose, [(*ends, mdp.offsets, q, mdp.terminal, shift, values, policy) for ends in operator.ranges]
+    )
     if regularizer is not None:
         soft_value_all(mdp.offsets, q, operator.base, operator.temperature, values)
         soft_weights(mdp.offsets, q, operator.base, operator.temperature, policy)

@@ -1,7 +1,7 @@
-"""Compiled Bellman backups on the native layout: hard and soft, full sweeps and policy sweeps.
+"""Compiled Bellman backups on the native layout: hard and soft.
 
-Arrays as in `policycliff.mdp.model`. A full sweep costs O(nonzeros); a policy sweep O(nonzeros of the chosen rows),
-which are copied next to each other first, because gathering scattered rows costs ten times as much.
+Arrays as in `policycliff.mdp.model`. A backup costs O(nonzeros). The hard one copies the rows of the best actions next
+to each other while they are in the cache, for the sweeps of `policycliff.values.sweep_kernels`.
 """
 # Kernels take the arrays of an MDP one by one, by position.
 # ruff: noqa: PLR0917
@@ -21,16 +21,15 @@ ONE = np.uint64(1)
 @compiled
 def _first_best(first: int, last: int, q: Floats) -> int:
     """The first maximiser of q among first:last."""
-    top = q[first]
+    best, top = first, q[first]
     for pair in range(first + 1, last):
+        best = pair if q[pair] > top else best
         top = max(top, q[pair])
-    while first < last - 1 and q[first] != top:
-        first += 1
-    return first
+    return best
 
 
 @compiled
-def _back_up(
+def back_up(
     first: int,
     last: int,
     indptr: Integers,
@@ -55,6 +54,7 @@ def _back_up(
 
 @compiled
 def _choose(
+    origin: int,
     start: int,
     stop: int,
     slack: float,
@@ -72,9 +72,12 @@ def _choose(
     kept_probabilities: Floats,
     kept_rewards: Floats,
 ) -> tuple[float, float]:
-    """For the states start:stop set new_v = max q and append the rows worth keeping; returns the range of new_v - v."""
+    """For the states start:stop set new_v = max q and append the rows worth keeping; returns the range of new_v - v.
+
+    Kept rows are counted from the state `origin`.
+    """
     low, high = np.inf, -np.inf
-    kept = kept_offsets[start]
+    kept = kept_offsets[start - origin]
     end = np.uint64(kept_indptr[kept])
     for state in range(start, stop):
         first, last = offsets[state], offsets[state + 1]
@@ -94,12 +97,14 @@ def _choose(
                 kept_rewards[kept] = rewards[pair]
                 kept += 1
                 kept_indptr[kept] = end
-        kept_offsets[state + 1] = kept
+        kept_offsets[state - origin + 1] = kept
     return low, high
 
 
 @compiled
 def hard_sweep(
+    first: int,
+    last: int,
     offsets: Integers,
     indptr: Integers,
     successors: Indices,
@@ -116,7 +121,7 @@ def hard_sweep(
     kept_probabilities: Floats,
     kept_rewards: Floats,
 ) -> tuple[float, float]:
-    """Set q = R + gamma P v and new_v = max q; returns the range of new_v - v.
+    """Set q = R + gamma P v and new_v = max q for the states first:last; returns the range of new_v - v.
 
     Rows within `slack` of the best of their state are kept, copied while they are in the cache; with a slack below 0
     only that of the first maximiser. States are taken in blocks: the sums of a block first, so that they stay free of
@@ -125,10 +130,11 @@ def hard_sweep(
     low, high = np.inf, -np.inf
     kept_offsets[0], kept_indptr[0] = 0, 0
     kernel = (indptr, successors, probabilities, rewards)
-    for block in range(0, new_v.size, BLOCK):
-        stop = min(block + BLOCK, new_v.size)
-        _back_up(offsets[block], offsets[stop], *kernel, gamma, v, q)
+    for block in range(first, last, BLOCK):
+        stop = min(block + BLOCK, last)
+        back_up(offsets[block], offsets[stop], *kernel, gamma, v, q)
         least, most = _choose(
+            first,
             block,
             stop,
             slack,
@@ -174,6 +180,8 @@ def soft_value(q: Floats, base: Floats, start: int, end: int, temperature: float
 
 @compiled
 def soft_sweep(
+    first: int,
+    last: int,
     offsets: Integers,
     indptr: Integers,
     successors: Indices,
@@ -186,10 +194,10 @@ def soft_sweep(
     q: Floats,
     new_v: Floats,
 ) -> tuple[float, float]:
-    """Set q = R + gamma P v and new_v = soft maximum of q; returns the range of new_v - v."""
+    """Set q = R + gamma P v and new_v = soft maximum of q for the states first:last; returns the range of new_v - v."""
     low, high = np.inf, -np.inf
-    _back_up(0, q.size, indptr, successors, probabilities, rewards, gamma, v, q)
-    for state in range(new_v.size):
+    back_up(offsets[first], offsets[last], indptr, successors, probabilities, rewards, gamma, v, q)
+    for state in range(first, last):
         new_v[state] = soft_value(q, base, offsets[state], offsets[state + 1], temperature)
         change = new_v[state] - v[state]
         low = min(low, change)
@@ -226,100 +234,17 @@ def greedy_weights(offsets: Integers, q: Floats, policy: Floats) -> None:
 
 @compiled
 def shift_and_choose(
-    offsets: Integers, q: Floats, terminal: Flags, shift: float, values: Floats, policy: Floats
+    first: int, last: int, offsets: Integers, q: Floats, terminal: Flags, shift: float, values: Floats, policy: Floats
 ) -> None:
-    """Add the shift to q outside terminal states; values = max q, policy = 1 on its first maximiser."""
-    policy[:] = 0.0
-    for state in range(values.size):
+    """For states first:last add the shift to q unless terminal; values = max q, policy = 1 on its first maximiser."""
+    policy[offsets[first] : offsets[last]] = 0.0
+    for state in range(first, last):
         if not terminal[state]:
             for pair in range(offsets[state], offsets[state + 1]):
                 q[pair] += shift
         best = _first_best(offsets[state], offsets[state + 1], q)
         policy[best] = 1.0
         values[state] = q[best]
-
-
-@compiled
-def chosen_rows(
-    pairs: Integers, indptr: Integers, successors: Indices, probabilities: Floats
-) -> tuple[Integers, Indices, Floats]:
-    """The rows of the chosen pairs, one a state, copied next to each other (CSR)."""
-    out_indptr = np.empty(pairs.size + 1, np.int64)
-    out_indptr[0] = 0
-    for state in range(pairs.size):
-        out_indptr[state + 1] = out_indptr[state] + indptr[pairs[state] + 1] - indptr[pairs[state]]
-    out_successors = np.empty(out_indptr[-1], np.int32)
-    out_probabilities = np.empty(out_indptr[-1], np.float64)
-    for state in range(pairs.size):
-        shift = indptr[pairs[state]] - out_indptr[state]
-        for k in range(out_indptr[state], out_indptr[state + 1]):
-            out_successors[k] = successors[k + shift]
-            out_probabilities[k] = probabilities[k + shift]
-    return out_indptr, out_successors, out_probabilities
-
-
-@compiled
-def _restricted_back_up(
-    offsets: Integers,
-    indptr: Integers,
-    successors: Indices,
-    probabilities: Floats,
-    rewards: Floats,
-    gamma: float,
-    v: Floats,
-    new_v: Floats,
-) -> None:
-    """Set new_v = max (R + gamma P v) over few pairs a state."""
-    end = np.uint64(0)
-    for state in range(v.size):
-        top = -np.inf
-        for pair in range(np.uint64(offsets[state]), np.uint64(offsets[state + 1])):
-            total = 0.0
-            k = end
-            end = np.uint64(indptr[pair + ONE])
-            while k < end:
-                total += probabilities[k] * v[np.uint32(successors[k])]
-                k += ONE
-            top = max(top, rewards[pair] + gamma * total)
-        new_v[state] = top
-
-
-@compiled
-def chain_sweeps(
-    offsets: Integers,
-    indptr: Integers,
-    successors: Indices,
-    probabilities: Floats,
-    rewards: Floats,
-    gamma: float,
-    v: Floats,
-    other: Floats,
-    span: float,
-    n_sweeps: int,
-) -> tuple[int, bool]:
-    """Repeat v = max (r + gamma P v) until the range of its change is below `span`.
-
-    Returns (sweeps, whether the result is in `other`). Stops too when the span has not shrunk for a hundred sweeps:
-    that is where rounding ends it.
-    """
-    best, stalled = np.inf, 0
-    kernel = (indptr, successors, probabilities, rewards)
-    for sweep in range(n_sweeps):
-        if offsets[v.size] == v.size:
-            _back_up(0, v.size, *kernel, gamma, v, other)
-        else:
-            _restricted_back_up(offsets, *kernel, gamma, v, other)
-        low, high = np.inf, -np.inf
-        for state in range(v.size):
-            change = other[state] - v[state]
-            low = min(low, change)
-            high = max(high, change)
-        stalled = stalled + 1 if high - low >= best else 0
-        best = min(best, high - low)
-        if high - low <= span or stalled >= 100:
-            return sweep + 1, sweep % 2 == 0
-        v, other = other, v
-    return n_sweeps, n_sweeps % 2 == 1
 
 
 @compiled

@@ -1,0 +1,216 @@
+"""Compiled sweeps over few rows a state: the chain of one policy, or of the actions near the best.
+
+Each costs O(nonzeros of these rows). Jacobi sweeps read one vector and write another; Gauss-Seidel sweeps work in place
+and so use what they have just found, which pays where the states stand in the order in which values spread.
+"""
+# Kernels take the arrays of an MDP one by one, by position.
+# ruff: noqa: PLR0917
+
+import numpy as np
+
+from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
+from policycliff.values.backup_kernels import ONE, back_up
+
+# Sweeps without progress after which rounding is all that is left.
+STALLED = 100
+
+
+@compiled
+def chosen_rows(
+    pairs: Integers, indptr: Integers, successors: Indices, probabilities: Floats
+) -> tuple[Integers, Indices, Floats]:
+    """The rows of the chosen pairs, one a state, copied next to each other (CSR)."""
+    out_indptr = np.empty(pairs.size + 1, np.int64)
+    out_indptr[0] = 0
+    for state in range(pairs.size):
+        out_indptr[state + 1] = out_indptr[state] + indptr[pairs[state] + 1] - indptr[pairs[state]]
+    out_successors = np.empty(out_indptr[-1], np.int32)
+    out_probabilities = np.empty(out_indptr[-1], np.float64)
+    for state in range(pairs.size):
+        shift = indptr[pairs[state]] - out_indptr[state]
+        for k in range(out_indptr[state], out_indptr[state + 1]):
+            out_successors[k] = successors[k + shift]
+            out_probabilities[k] = probabilities[k + shift]
+    return out_indptr, out_successors, out_probabilities
+
+
+@compiled
+def _restricted_back_up(
+    first: int,
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    v: Floats,
+    new_v: Floats,
+) -> None:
+    """Set new_v = max (R + gamma P v) over few pairs a state, from the state `first` on."""
+    end = np.uint64(0)
+    for state in range(offsets.size - 1):
+        top = -np.inf
+        for pair in range(np.uint64(offsets[state]), np.uint64(offsets[state + 1])):
+            total = 0.0
+            k = end
+            end = np.uint64(indptr[pair + ONE])
+            while k < end:
+                total += probabilities[k] * v[np.uint32(successors[k])]
+                k += ONE
+            top = max(top, rewards[pair] + gamma * total)
+        new_v[first + state] = top
+
+
+@compiled
+def chain_sweep(
+    first: int,
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    v: Floats,
+    other: Floats,
+) -> tuple[float, float]:
+    """Set other = max (r + gamma P v) for the states of these rows, which start at `first`; the range of the change."""
+    size = offsets.size - 1
+    if offsets[size] == size:
+        back_up(0, size, indptr, successors, probabilities, rewards, gamma, v, other[first : first + size])
+    else:
+        _restricted_back_up(first, offsets, indptr, successors, probabilities, rewards, gamma, v, other)
+    low, high = np.inf, -np.inf
+    for state in range(first, first + size):
+        change = other[state] - v[state]
+        low = min(low, change)
+        high = max(high, change)
+    return low, high
+
+
+@compiled
+def chain_sweeps(
+    first: int,
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    v: Floats,
+    other: Floats,
+    span: float,
+    n_sweeps: int,
+) -> bool:
+    """Repeat `chain_sweep` until the range of its change is below `span`; returns whether the result is in `other`.
+
+    Stops too when the span has not shrunk for a hundred sweeps: that is where rounding ends it.
+    """
+    best, stalled = np.inf, 0
+    for sweep in range(n_sweeps):
+        low, high = chain_sweep(first, offsets, indptr, successors, probabilities, rewards, gamma, v, other)
+        stalled = stalled + 1 if high - low >= best else 0
+        best = min(best, high - low)
+        if high - low <= span or stalled >= STALLED:
+            return sweep % 2 == 0
+        v, other = other, v
+    return n_sweeps % 2 == 1
+
+
+@compiled
+def improve_in_place(
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    v: Floats,
+    kept_indptr: Integers,
+    kept_successors: Indices,
+    kept_probabilities: Floats,
+    kept_rewards: Floats,
+) -> float:
+    """Set v = max (R + gamma P v) in place and keep the row of each maximum; returns the largest change."""
+    largest, end = 0.0, np.uint64(0)
+    kept_indptr[0] = 0
+    for state in range(v.size):
+        top, best = -np.inf, offsets[state]
+        for pair in range(offsets[state], offsets[state + 1]):
+            total = 0.0
+            for k in range(np.uint64(indptr[pair]), np.uint64(indptr[pair + 1])):
+                total += probabilities[k] * v[np.uint32(successors[k])]
+            total = rewards[pair] + gamma * total
+            best = pair if total > top else best
+            top = max(top, total)
+        largest = max(largest, abs(top - v[state]))
+        v[state] = top
+        for k in range(np.uint64(indptr[best]), np.uint64(indptr[best + 1])):
+            kept_successors[end] = successors[k]
+            kept_probabilities[end] = probabilities[k]
+            end += ONE
+        kept_rewards[state] = rewards[best]
+        kept_indptr[state + 1] = end
+    return largest
+
+
+@compiled
+def gauss_seidel_sweeps(
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    v: Floats,
+    change: float,
+    n_sweeps: int,
+) -> bool:
+    """Repeat v = r + gamma P v in place until the largest change is at most `change`; whether that was reached."""
+    for _ in range(n_sweeps):
+        largest, end = 0.0, np.uint64(0)
+        for state in range(v.size):
+            total = 0.0
+            k = end
+            end = np.uint64(indptr[state + 1])
+            while k < end:
+                total += probabilities[k] * v[np.uint32(successors[k])]
+                k += ONE
+            total = rewards[state] + gamma * total
+            largest = max(largest, abs(total - v[state]))
+            v[state] = total
+        if largest <= change:
+            return True
+    return False
+
+
+@compiled
+def recentre(
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    fixed: Flags,
+    v: Floats,
+) -> bool:
+    """Add one constant to v where it is not `fixed`, so that the mean residual is 0, if the largest one shrinks.
+
+    Where values mix for long before they reach a fixed state, sweeps are slow to find this constant.
+    """
+    residuals, weights = np.zeros(v.size), np.zeros(v.size)
+    for state in range(v.size):
+        if not fixed[state]:
+            total, inside = 0.0, 0.0
+            for k in range(indptr[state], indptr[state + 1]):
+                total += probabilities[k] * v[successors[k]]
+                inside += 0.0 if fixed[successors[k]] else probabilities[k]
+            residuals[state] = rewards[state] + gamma * total - v[state]
+            weights[state] = 1.0 - gamma * inside
+    if not weights.sum() > 0.0:
+        return False
+    constant = residuals.sum() / weights.sum()
+    if not np.abs(residuals - constant * weights).max() < np.abs(residuals).max():
+        return False
+    for state in range(v.size):
+        if not fixed[state]:
+            v[state] += constant
+    return True
