@@ -174,6 +174,13 @@ def test_the_shift_of_a_softmax_is_sharp(seed, components, width):
     assert claimed <= math.tanh(width / 4.0) + 1e-12
 
 
+def test_the_coldest_gate():
+    assert gated_reward(bandit(), np.eye(2) * [1.0, 2.0], reward_gate(1.0, temperature=1e-60)).weights.tolist() == [
+        [0.0],
+        [1.0],
+    ]
+
+
 def test_many_components_have_the_hyperbolic_tangent():
     weights = np.full((13, 1), 1.0 / 13.0)
     assert largest_shift(np.log(weights), np.array([2.0]))[0] == pytest.approx(math.tanh(0.5))

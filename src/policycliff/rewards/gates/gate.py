@@ -22,7 +22,7 @@ from policycliff.mdp.messages import as_float_vector, as_number, check_finite, f
 
 STATISTICS = ("mean", "max")
 
-LARGEST = 1e60
+LARGEST, COLDEST = 1e60, 1e-60
 """Products of five numbers up to this size, such as a constant of a gate times a reward, stay finite."""
 
 
@@ -154,10 +154,10 @@ def reward_gate(gain: Any, *, statistic: Any = "mean", bias: Any = 0.0, temperat
 
 def _check_temperature(temperature: float) -> float:
     value = as_number("temperature", temperature)
-    if not (value == 0.0 or 1.0 / LARGEST <= value <= LARGEST):
+    if not (value == 0.0 or COLDEST <= value <= LARGEST):
         raise fail(
             got=f"temperature = {temperature!r}",
-            expected=f"a finite number of at least 0: 0, or {1.0 / LARGEST:g} to {LARGEST:g}",
+            expected=f"a finite number of at least 0: 0, or {COLDEST:g} to {LARGEST:g}",
             remedy="0 is the hard gate, large temperatures are nearly uniform weights.",
         )
     return value
