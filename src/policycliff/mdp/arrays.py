@@ -17,7 +17,7 @@ from policycliff.mdp.blocks import (
     check_terminal_rows,
     make_frame,
 )
-from policycliff.mdp.messages import as_float_vector, check_mask, fail, first_true
+from policycliff.mdp.messages import as_float_vector, check_flag, check_mask, fail, first_true
 from policycliff.mdp.rewards_input import expected_rewards
 
 
@@ -31,8 +31,10 @@ def blocks_from_arrays(
     initial: Any,
     state_names: Sequence[str] | None,
     action_names: Sequence[str] | None,
+    copy: bool,
 ) -> Blocks:
     """Check everything and return the stored arrays; see `MDP.from_arrays`."""
+    check_flag("copy", copy)
     kernel, n_states, n_actions = stacked_kernel(transitions)
     frame = make_frame(
         n_states,
@@ -56,7 +58,7 @@ def blocks_from_arrays(
     elif mask is not None:
         flat = flat[pairs.rows]
     check_rewards(flat, pairs, frame)
-    return assemble(kernel, flat, pairs, frame)
+    return assemble(kernel, flat, pairs, frame, copy=copy)
 
 
 def stacked_kernel(transitions: Any) -> tuple[sp.csr_array, int, int]:

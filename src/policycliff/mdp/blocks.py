@@ -113,9 +113,11 @@ def as_csr(matrix: Any) -> sp.csr_array:
     return sp.csr_array(matrix, dtype=np.float64)
 
 
-def assemble(kernel: sp.csr_array, rewards: Float64[np.ndarray, " pairs"], pairs: PairList, frame: Frame) -> Blocks:
-    """Copy and check the chosen rows of the kernel, find the order of states, and freeze everything."""
-    indptr, successors, probabilities, deviation = _checked_rows(kernel, pairs, frame)
+def assemble(
+    kernel: sp.csr_array, rewards: Float64[np.ndarray, " pairs"], pairs: PairList, frame: Frame, *, copy: bool = True
+) -> Blocks:
+    """Check the chosen rows of the kernel and copy them, find the order of states, and freeze everything."""
+    indptr, successors, probabilities, deviation = _checked_rows(kernel, pairs, frame, copy=copy)
     order, cycle = backward_order(indptr[pairs.offsets], successors)
     if frame.gamma == 1.0 and cycle >= 0:
         raise fail(
@@ -140,12 +142,18 @@ def assemble(kernel: sp.csr_array, rewards: Float64[np.ndarray, " pairs"], pairs
     )
 
 
-def _checked_rows(kernel: sp.csr_array, pairs: PairList, frame: Frame) -> tuple[Integers, Indices, Floats, float]:
-    """The chosen rows as new CSR arrays, and a bound on what their exact sums are off 1."""
+def _checked_rows(
+    kernel: sp.csr_array, pairs: PairList, frame: Frame, *, copy: bool
+) -> tuple[Integers, Indices, Floats, float]:
+    """The chosen rows as new CSR arrays, and a bound on what their exact sums are off 1.
+
+    Without `copy` the given arrays are shared where they can be stored as they are.
+    """
     if pairs.is_whole:
         fine, deviation = rows_are_fine(kernel.indptr, kernel.indices, kernel.data, frame.n_states)
         if fine:
-            return kernel.indptr.astype(np.int64), kernel.indices.astype(np.int32), kernel.data.copy(), deviation
+            indptr, successors = (kernel.indptr.astype(np.int64, copy=copy), kernel.indices.astype(np.int32, copy=copy))
+            return indptr, successors, kernel.data.copy() if copy else kernel.data, deviation
     size = int(kernel.indptr[-1])
     indptr, successors, probabilities = (
         np.empty(pairs.rows.size + 1, np.int64),

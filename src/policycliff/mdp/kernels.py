@@ -104,18 +104,19 @@ def copy_rows(
 @compiled
 def rows_are_fine(indptr: GivenIntegers, indices: GivenIntegers, data: Floats, n_states: int) -> tuple[bool, float]:
     """Whether `copy_rows` would change nothing and refuse nothing, and the largest deviation of an exact row sum."""
-    deviation = 0.0
-    for i in range(indptr.size - 1):
-        mass, least = 0.0, 1.0
-        outside = False
-        for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+    deviation, end, states = 0.0, np.uint64(indptr[0]), np.uint64(n_states)
+    for i in range(np.uint64(indptr.size - 1)):
+        start, end = end, np.uint64(indptr[i + np.uint64(1)])
+        mass, fine = 0.0, True
+        for k in range(start, end):
             mass += data[k]
-            least = min(least, data[k])
-            outside |= (indices[k] < 0) | (indices[k] >= n_states)
-        rounding = (indptr[i + 1] - indptr[i] - 1) * UNIT_ROUNDOFF
-        if outside or not (least > 0.0 and abs(mass - 1.0) <= 2.0 * rounding):
+            # A negative index is a huge unsigned one.
+            fine &= (data[k] > 0.0) & (np.uint64(np.int64(indices[k])) < states)
+        rounding = (np.int64(end) - np.int64(start) - 1) * UNIT_ROUNDOFF
+        off = abs(mass - 1.0)
+        if not (fine and off <= 2.0 * rounding):
             return False, deviation
-        deviation = max(deviation, abs(mass - 1.0) + 1.001 * rounding)
+        deviation = max(deviation, off + 1.001 * rounding)
     return True, deviation
 
 

@@ -77,6 +77,7 @@ class MDP:
         initial: Any = None,
         state_names: Sequence[str] | None = None,
         action_names: Sequence[str] | None = None,
+        copy: bool = True,
     ) -> "MDP":
         """Build an MDP in which all states share one list of actions.
 
@@ -90,6 +91,8 @@ class MDP:
             initial: (S,) initial distribution.
             state_names: S distinct names, used in messages and results.
             action_names: A distinct names.
+            copy: False shares the arrays of a sparse (S * A, S) matrix where they can be stored as they are (CSR with
+                int32 indices, no zeros, rows that sum to 1); do not change them afterwards.
 
         Returns:
             The MDP; its pairs are the available ones in the order (s, a). A terminal state has one pair.
@@ -113,6 +116,7 @@ class MDP:
             initial=initial,
             state_names=state_names,
             action_names=action_names,
+            copy=copy,
         )
         return cls._from_blocks(blocks)
 

@@ -15,6 +15,7 @@ import numpy as np
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
 from policycliff.values.backward_kernels import backward_pass
+from policycliff.values.certificate_kernels import soft_slack
 from policycliff.values.certificates import Certificate
 from policycliff.values.iteration import Outcome
 from policycliff.values.operator import Backup, BellmanOperator
@@ -48,10 +49,10 @@ def backward(operator: BellmanOperator, tolerance: float, _limit: int) -> Outcom
         mdp.gamma,
         operator.base,
         operator.temperature,
-        operator.soft_slack(),
+        soft_slack(operator.constants),
         q,
         v,
     )
-    backup = Backup(v=v, q=q, values=v, chains=(), low=0.0, high=0.0)
+    backup = Backup(v=v, q=q, values=v, kept=None, low=0.0, high=0.0)
     status = CONVERGED if bound <= tolerance else ROUNDING_FLOOR
     return Outcome(backup, Certificate(shift=0.0, bound=bound, floor=bound), 1, status)

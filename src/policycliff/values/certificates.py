@@ -14,11 +14,11 @@ Sources: MacQueen (1966); Puterman, Markov Decision Processes, section 6.6; High
 Numerical Algorithms, section 3.1, for the dot product.
 """
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from policycliff.values.operator import UNIT_ROUNDOFF, Backup, BellmanOperator
+from policycliff.values.certificate_kernels import span_certificate
+from policycliff.values.operator import Backup, BellmanOperator
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +32,6 @@ class Certificate:
 
 def certify(operator: BellmanOperator, backup: Backup) -> Certificate:
     """The certificate of one backup."""
-    gamma = operator.mdp.gamma
-    size = float(np.abs(backup.v).max())
-    delta = operator.q_rounding(size)
-    value_delta = operator.value_rounding(size)
-    lower = _reach(operator, -backup.low * (1.0 + _sign(-backup.low) * 2.0 * UNIT_ROUNDOFF) + value_delta)
-    upper = _reach(operator, backup.high * (1.0 + _sign(backup.high) * 2.0 * UNIT_ROUNDOFF) + value_delta)
-    if not (np.isfinite(lower) and np.isfinite(upper)):
-        return Certificate(shift=0.0, bound=np.inf, floor=np.inf)
-    shift = gamma * 0.5 * (upper - lower)
-    largest = max(abs(lower), abs(upper))
-    last = UNIT_ROUNDOFF * (operator.reward_size + operator.contraction * size + 2.0 * largest)
-    slack = delta + 4.0 * (operator.mdp.row_sum_error + 4.0 * UNIT_ROUNDOFF) * largest + 2.0 * last
-    rounding = gamma * value_delta * operator.amplification + slack
-    bound = gamma * 0.5 * (upper + lower) + slack
-    return Certificate(shift=shift, bound=bound * (1.0 + 1e-14), floor=rounding * (1.0 + 1e-14))
-
-
-def _sign(number: float) -> float:
-    return 1.0 if number >= 0.0 else -1.0
-
-
-def _reach(operator: BellmanOperator, height: float) -> float:
-    """How far above v (or below, mirrored) V* can lie if T v - v is at most `height`; negative heights shrink it."""
-    if height >= 0.0:
-        return height * operator.amplification if height > 0.0 else 0.0
-    smallest = operator.mdp.gamma * (1.0 - operator.mdp.row_sum_error) * (1.0 - 4.0 * UNIT_ROUNDOFF)
-    return height / (1.0 - smallest)
+    size = max(float(backup.v.max()), -float(backup.v.min()))
+    given = (backup.low, backup.high, size if math.isfinite(size) else math.inf, operator.reward_size)
+    return Certificate(*span_certificate(*given, operator.constants))

@@ -1,9 +1,9 @@
-"""The Markov chain of a fixed policy, v = r + gamma P v, or some states of it.
+"""The Markov chain of a fixed policy, v = r + gamma P v, and two ways to evaluate it.
 
 A deterministic policy picks one row a state; a stochastic one averages the rows of each state. With a regularizer
 the reward of the chain contains it: r(s) = sum_a pi (R - temperature * log(pi / base)).
 
-Cost: O(nonzeros of the chain); the direct solve is a sparse LU factorisation, used for small chains.
+Cost: sweeps O(nonzeros of the chain) each; the direct solve is a sparse LU factorisation, used for small chains.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,15 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
-from policycliff.values.sweep_kernels import chain_sweeps, chosen_rows
+from policycliff.values.sweep_kernels import chosen_rows, kept_sweeps
 
 DIRECT_LIMIT = 3000
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """v = r + gamma P v, or v = max (r + gamma P v) over few rows a state; arrays may be longer than needed.
+    """v = r + gamma P v: one row a state; arrays may be longer than needed."""
 
-    The rows of state first + i are offsets[i]:offsets[i + 1]; a chain has one each, and only then, and with all states,
-    can it be solved directly.
-    """
-
-    first: int
-    offsets: Int64[np.ndarray, " offsets"]
     indptr: Int64[np.ndarray, " rows"]
     successors: Int32[np.ndarray, " nonzeros"]
     probabilities: Float64[np.ndarray, " nonzeros"]
@@ -38,21 +32,15 @@ class Chain:
 
     @property
     def n_states(self) -> int:
-        """Number of states that have rows here."""
-        return self.offsets.size - 1
+        """Number of states."""
+        return self.indptr.size - 1
 
     @property
     def matrix(self) -> sp.csr_array:
         """P as a SciPy CSR array."""
-        size = self.n_states
-        end = int(self.indptr[size])
-        entries = (self.probabilities[:end], self.successors[:end], self.indptr[: size + 1])
+        size, end = self.n_states, int(self.indptr[-1])
+        entries = (self.probabilities[:end], self.successors[:end], self.indptr)
         return sp.csr_array(entries, shape=(size, size), copy=True)
-
-    @property
-    def rows(self) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
-        """What the kernels of sweeps take."""
-        return self.first, self.offsets, self.indptr, self.successors, self.probabilities, self.rewards, self.gamma
 
     def sweep(
         self,
@@ -66,7 +54,9 @@ class Chain:
 
         Returns the new values and the spare array.
         """
-        return (spare, v) if chain_sweeps(*self.rows, v, spare, span, limit) else (v, spare)
+        whole = np.array([[0, 0, 0], [self.n_states, self.n_states, self.successors.size]])
+        rows = (np.arange(self.n_states + 1), self.indptr, self.successors, self.probabilities, self.rewards)
+        return (spare, v) if kept_sweeps(whole, *rows, self.gamma, v, spare, span, limit) else (v, spare)
 
     def factorise(self, *, transposed: bool = False) -> SuperLU:
         """Sparse LU factors of I - gamma P, or of its transpose."""
@@ -82,25 +72,10 @@ class Chain:
         return np.asarray(v + factors.solve(residual))
 
 
-def empty_chain(mdp: MDP, first: int, last: int) -> Chain:
-    """Room for any selection of the rows of the states first:last; memory that is not written to is not used."""
-    pairs = int(mdp.offsets[last] - mdp.offsets[first])
-    entries = int(mdp.indptr[mdp.offsets[last]] - mdp.indptr[mdp.offsets[first]])
-    return Chain(
-        first=first,
-        offsets=np.zeros(last - first + 1, np.int64),
-        indptr=np.zeros(pairs + 1, np.int64),
-        successors=np.empty(entries, np.int32),
-        probabilities=np.empty(entries),
-        rewards=np.empty(pairs),
-        gamma=mdp.gamma,
-    )
-
-
 def deterministic_chain(mdp: MDP, best: Int64[np.ndarray, " states"]) -> Chain:
     """The chain of the policy that takes pair best[s] in state s."""
     indptr, successors, probabilities = chosen_rows(frozen(best), mdp.indptr, mdp.successors, mdp.probabilities)
-    return Chain(0, np.arange(best.size + 1), indptr, successors, probabilities, mdp.rewards[best], mdp.gamma)
+    return Chain(indptr, successors, probabilities, mdp.rewards[best], mdp.gamma)
 
 
 def stochastic_chain(
@@ -110,8 +85,6 @@ def stochastic_chain(
     weights = sp.csr_array((policy, np.arange(mdp.n_pairs), mdp.offsets), shape=(mdp.n_states, mdp.n_pairs))
     matrix = sp.csr_array(weights @ mdp.transitions)
     return Chain(
-        first=0,
-        offsets=np.arange(mdp.n_states + 1),
         indptr=matrix.indptr.astype(np.int64),
         successors=matrix.indices.astype(np.int32),
         probabilities=matrix.data,

@@ -18,6 +18,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.certificates import certify
 from policycliff.values.iteration import Monitor, Outcome
+from policycliff.values.kept_rows import room_for_rows
 from policycliff.values.operator import BellmanOperator
 from policycliff.values.order_kernels import absorbing_states, by_distance, predecessors, reorder_rows
 from policycliff.values.sweep_kernels import gauss_seidel_sweeps, improve_in_place, recentre
@@ -70,8 +71,8 @@ def gauss_seidel(operator: BellmanOperator, tolerance: float, limit: int) -> Out
     mdp = operator.mdp
     kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
     monitor = Monitor(tolerance=tolerance, limit=limit, patience=PATIENCE)
-    (chain,) = operator.chains
-    rows = (chain.indptr, chain.successors, chain.probabilities, chain.rewards)
+    room = room_for_rows(mdp, operator.ranges)
+    rows = (room.indptr[: mdp.n_states + 1], room.successors, room.probabilities, room.rewards)
     fixed = absorbing(mdp)
     v, spare, q = lower_bound(operator, fixed), np.empty(mdp.n_states), np.empty(mdp.n_pairs)
     aim = tolerance / max(operator.amplification, 1.0)

@@ -13,6 +13,7 @@ v after each backup; that removes the slow constant mode, so the work depends on
 Sources: Puterman (1994), chapter 6; Puterman and Shin (1978).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,15 +24,12 @@ from policycliff.values.certificates import Certificate, certify
 from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain
 from policycliff.values.operator import Backup, BellmanOperator
 from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
-from policycliff.values.sweep_kernels import STALLED, chain_sweep
-from policycliff.values.threads import Run
 
 # Sweeps under one policy between two backups: until the range of the change has shrunk to this share.
 EVALUATION_SHARE = 1e-3
 EVALUATION_LIMIT = 1000
-# Actions within this share of the range of max R take part in the first sweeps; each time after, a tenth as far.
-FIRST_SLACK = 0.2
-SLACK_DECAY = 0.1
+# Each time after the first, actions a fifth as far from the best take part in the sweeps.
+SLACK_DECAY = 0.2
 # Backups in a row without a better bound after which rounding is all that is left.
 PATIENCE = 50
 
@@ -91,7 +89,8 @@ def _iterate(operator: BellmanOperator, tolerance: float, limit: int, *, evaluat
     q = np.empty(mdp.n_pairs)
     backup = operator.start()
     iterations = 1
-    slack = FIRST_SLACK * (backup.high - backup.low) if evaluation == "sweeps" else -1.0
+    slack = first_slack(mdp.n_states) * (backup.high - backup.low) if evaluation == "sweeps" else -1.0
+    kept = -1.0
     while True:
         certificate = certify(operator, backup)
         status = monitor.status(certificate, iterations)
@@ -99,70 +98,64 @@ def _iterate(operator: BellmanOperator, tolerance: float, limit: int, *, evaluat
             return Outcome(backup, certificate, iterations, status)
         v, spare = backup.values, backup.v
         if evaluation != "none":
-            v, spare = _evaluate(operator, backup, certificate, tolerance, evaluation=evaluation)
+            v, spare = _evaluate(operator, backup, certificate, tolerance, evaluation=evaluation, slack=kept)
         elif not mdp.terminal.any() and np.isfinite(certificate.shift):
             v += certificate.shift
-        backup = operator.apply(v, out=spare, q=q, slack=slack)
+        backup, kept = operator.apply(v, out=spare, q=q, slack=slack), slack
         slack *= SLACK_DECAY
         iterations += 1
 
 
+def first_slack(n_states: int) -> float:
+    """How far from the best actions take part in the first sweeps, as a share of the range of max R.
+
+    It grows with the largest of `n_states` deviations: one state whose best action is missing costs a backup.
+    """
+    return max(0.1 * math.log10(n_states) - 0.2, 0.1)
+
+
 def _evaluate(
-    operator: BellmanOperator, backup: Backup, certificate: Certificate, tolerance: float, *, evaluation: str
+    operator: BellmanOperator,
+    backup: Backup,
+    certificate: Certificate,
+    tolerance: float,
+    *,
+    evaluation: str,
+    slack: float,
 ) -> tuple[Float64[np.ndarray, " states"], Float64[np.ndarray, " states"]]:
-    """Values of the greedy policy of a backup, nearly or fully; also the spare array."""
+    """Values of the greedy policy of a backup, nearly or fully; also the spare array.
+
+    Kept were all actions within `slack` of the best. Once the certificate proves all others worse, the kept ones are
+    iterated to the end.
+    """
     v, spare = backup.values, backup.v
-    chains = greedy_chains(operator, backup)
-    if not chains:
+    if backup.kept is None and operator.temperature == 0.0:
         return v, spare
     if evaluation == "full" and v.size <= DIRECT_LIMIT:
-        v = chains[0].solve()
+        v = greedy_chain(operator, backup).solve()
         v[operator.mdp.terminal] = 0.0
         return v, spare
     if not operator.mdp.terminal.any() and np.isfinite(certificate.shift):
         v += certificate.shift
-    target = 0.25 * max(tolerance, certificate.floor) / max(operator.amplification, 1.0)
+    target = 0.75 * max(tolerance, certificate.floor) / max(operator.amplification, 1.0)
+    span, limit = max(EVALUATION_SHARE * (backup.high - backup.low), target), EVALUATION_LIMIT
     if evaluation == "full":
-        return sweep(chains, operator.run, v, spare, span=target, limit=1_000_000)
-    span = max(EVALUATION_SHARE * (backup.high - backup.low), target)
-    return sweep(chains, operator.run, v, spare, span=span, limit=EVALUATION_LIMIT)
+        span, limit = target, 1_000_000
+    elif slack >= 2.0 * certificate.bound:
+        span = target
+    if backup.kept is not None:
+        return backup.kept.sweep(operator.run, v, spare, span=span, limit=limit)
+    return greedy_chain(operator, backup).sweep(v, spare, span=span, limit=limit)
 
 
-def sweep(
-    chains: tuple[Chain, ...],
-    run: Run,
-    v: Float64[np.ndarray, " states"],
-    spare: Float64[np.ndarray, " states"],
-    *,
-    span: float,
-    limit: int,
-) -> tuple[Float64[np.ndarray, " states"], Float64[np.ndarray, " states"]]:
-    """Sweeps from v until the change is constant up to `span`; both arrays are overwritten.
-
-    Returns the new values and the spare array. Stops too where rounding has ended all progress.
-    """
-    if len(chains) == 1:
-        return chains[0].sweep(v, spare, span=span, limit=limit)
-    best, stalled = np.inf, 0
-    for _ in range(limit):
-        ends = run(chain_sweep, [(*chain.rows, v, spare) for chain in chains])
-        change = max(high for _, high in ends) - min(low for low, _ in ends)
-        v, spare = spare, v
-        stalled = stalled + 1 if change >= best else 0
-        best = min(best, change)
-        if change <= span or stalled >= STALLED:
-            break
-    return v, spare
-
-
-def greedy_chains(operator: BellmanOperator, backup: Backup) -> tuple[Chain, ...]:
-    """The chain of the greedy (or soft) policy of a backup, range by range; none right after the start."""
+def greedy_chain(operator: BellmanOperator, backup: Backup) -> Chain:
+    """The chain of the greedy (or soft) policy of a backup."""
     mdp = operator.mdp
-    if operator.temperature == 0.0:
-        return backup.chains
+    if backup.kept is not None:
+        return backup.kept.chain()
     policy = np.empty(mdp.n_pairs)
     soft_weights(mdp.offsets, backup.q, operator.base, operator.temperature, policy)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(policy > 0.0, policy * np.log(policy / operator.base), 0.0)
     bonus = np.divide(relative, policy, out=np.zeros_like(policy), where=policy > 0.0)
-    return (stochastic_chain(mdp, policy, mdp.rewards - operator.temperature * bonus),)
+    return stochastic_chain(mdp, policy, mdp.rewards - operator.temperature * bonus)

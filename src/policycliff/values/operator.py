@@ -16,7 +16,8 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import longest_path
 from policycliff.mdp.model import MDP
 from policycliff.values.backup_kernels import hard_start, hard_sweep, soft_sweep
-from policycliff.values.chain import Chain, empty_chain
+from policycliff.values.certificate_kernels import Constants
+from policycliff.values.kept_rows import KeptRows, room_for_rows
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.threads import Ranges, Run
 
@@ -27,14 +28,14 @@ UNIT_ROUNDOFF = 2.0**-53
 class Backup:
     """One application of T to `v`: its Q-values, the new values and the range of their change.
 
-    `chains` hold the rows of the greedy policy, or of all actions near the best, range by range. Only the hard operator
-    has them, not after `start`, and they are valid until the next backup.
+    `kept` holds the rows of the greedy policy, or of all actions near the best. Only the hard operator has them, not
+    after `start`, and they are valid until the next backup.
     """
 
     v: Float64[np.ndarray, " states"]
     q: Float64[np.ndarray, " pairs"]
     values: Float64[np.ndarray, " states"]
-    chains: tuple[Chain, ...]
+    kept: KeptRows | None
     low: float
     high: float
 
@@ -44,15 +45,12 @@ class BellmanOperator:
     """T for one MDP and one regularizer (temperature 0: none), computed by ranges of states."""
 
     mdp: MDP
-    temperature: float
     base: Float64[np.ndarray, " pairs"]
-    amplification: float
     reward_size: float
-    longest_row: int
-    soft_log_range: float
+    constants: Constants
     ranges: Ranges
     run: Run
-    chains: tuple[Chain, ...]
+    kept: KeptRows | None
 
     def start(self) -> Backup:
         """The backup of v = 0: no pass over the kernel is needed where the maximum is hard."""
@@ -61,7 +59,7 @@ class BellmanOperator:
         if self.temperature != 0.0:
             return self.apply(zero, out=values, q=np.empty(mdp.n_pairs))
         low, high = hard_start(mdp.offsets, mdp.rewards, values)
-        return Backup(v=zero, q=mdp.rewards, values=values, chains=(), low=low, high=high)
+        return Backup(v=zero, q=mdp.rewards, values=values, kept=None, low=low, high=high)
 
     def apply(
         self,
@@ -73,74 +71,60 @@ class BellmanOperator:
     ) -> Backup:
         """T v; writes the values to `out` and the Q-values to `q`.
 
-        The rows of the first maximisers, or of all actions within a `slack` of 0 or more of the best, go to the chains.
+        The rows of the first maximisers, or of all actions within a `slack` of 0 or more of the best, are kept.
         """
         mdp = self.mdp
         kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
-        if self.temperature != 0.0:
+        if self.kept is None:
             found = self.run(
                 soft_sweep, [(*ends, *kernel, self.base, self.temperature, v, q, out) for ends in self.ranges]
             )
         else:
-            kept = zip(self.ranges, self.chains, strict=True)
-            found = self.run(
-                hard_sweep, [(*ends, *kernel, slack, v, q, out, *chain.rows[1:-1]) for ends, chain in kept]
-            )
+            parts = zip(self.ranges, self.kept.parts(), strict=True)
+            found = self.run(hard_sweep, [(*ends, *kernel, slack, v, q, out, *part) for ends, part in parts])
         low, high = min(ends[0] for ends in found), max(ends[1] for ends in found)
-        return Backup(v=v, q=q, values=out, chains=self.chains, low=low, high=high)
+        return Backup(v=v, q=q, values=out, kept=self.kept, low=low, high=high)
 
     @property
-    def contraction(self) -> float:
-        """Upper bound on gamma times the largest exact row sum."""
-        return self.mdp.gamma * (1.0 + self.mdp.row_sum_error) * (1.0 + 4.0 * UNIT_ROUNDOFF)
+    def temperature(self) -> float:
+        """The temperature of the soft maximum, 0 for the hard one."""
+        return self.constants.temperature
 
-    def q_rounding(self, value_size: float) -> float:
-        """Bound on the rounding of one Q-value where abs(v) <= value_size.
-
-        A dot product of n terms errs by at most n u |p| |v| in any order, the product with gamma and the sum with R
-        by one u each; one more n-independent u covers second-order terms, 1e-300 covers underflow.
-        """
-        return (self.longest_row + 4) * UNIT_ROUNDOFF * (self.reward_size + self.contraction * value_size) + 1e-300
-
-    def soft_slack(self) -> float:
-        """Bound on the rounding of a soft maximum, apart from its last addition (0 where the maximum is hard).
-
-        With exp and log within 4 units in the last place: the relative error of a sum of n weights
-        base * exp(x) is at most (n + 6 + 2 E|x|) u, where E|x| under those weights is at most L, the largest
-        log of 1/base on the support, or log n without a reference; the logarithm adds 4 u times its size, at most L.
-        """
-        if self.temperature == 0.0:
-            return 0.0
-        widest = int(np.diff(self.mdp.offsets).max())
-        return 2.0 * UNIT_ROUNDOFF * self.temperature * (widest + 8.0 + 6.0 * self.soft_log_range)
-
-    def value_rounding(self, value_size: float) -> float:
-        """Bound on the rounding of one new value where abs(v) <= value_size."""
-        top = self.reward_size + value_size
-        soft = self.soft_slack() + (4.0 * UNIT_ROUNDOFF * (top + self.temperature * self.soft_log_range))
-        return self.q_rounding(value_size) + (soft if self.temperature else 0.0)
+    @property
+    def amplification(self) -> float:
+        """See `amplification`."""
+        return self.constants.amplification
 
 
 def make_operator(mdp: MDP, regularizer: Regularizer | None, ranges: Ranges, run: Run) -> BellmanOperator:
     """The operator with its constants: how far a constant residual grows, and what rounding depends on."""
-    temperature = 0.0 if regularizer is None else float(regularizer.temperature)
     base = frozen(np.ones(1)) if regularizer is None else regularizer.base(mdp)
-    log_range = 0.0
-    if regularizer is not None:
-        widest = float(np.diff(mdp.offsets).max())
-        smallest = float(base[base > 0.0].min())
-        log_range = max(float(np.log(widest)), -float(np.log(smallest)), 0.0)
     return BellmanOperator(
         mdp=mdp,
-        temperature=temperature,
         base=base,
-        amplification=amplification(mdp),
         reward_size=float(np.abs(mdp.rewards).max()),
-        longest_row=int(np.diff(mdp.indptr).max()),
-        soft_log_range=log_range,
+        constants=make_constants(mdp, regularizer, base),
         ranges=ranges,
         run=run,
-        chains=tuple(empty_chain(mdp, *ends) for ends in ranges) if regularizer is None else (),
+        kept=room_for_rows(mdp, ranges) if regularizer is None else None,
+    )
+
+
+def make_constants(mdp: MDP, regularizer: Regularizer | None, base: Float64[np.ndarray, " base"]) -> Constants:
+    """What the certificates of an MDP depend on, whatever its rewards are."""
+    widest = int(np.diff(mdp.offsets).max())
+    log_range = 0.0
+    if regularizer is not None:
+        log_range = max(float(np.log(widest)), -float(np.log(base[base > 0.0].min())), 0.0)
+    return Constants(
+        gamma=float(mdp.gamma),
+        contraction=mdp.gamma * (1.0 + mdp.row_sum_error) * (1.0 + 4.0 * UNIT_ROUNDOFF),
+        amplification=amplification(mdp),
+        row_sum_error=float(mdp.row_sum_error),
+        longest_row=int(np.diff(mdp.indptr).max()),
+        widest_state=widest,
+        temperature=0.0 if regularizer is None else float(regularizer.temperature),
+        soft_log_range=log_range,
     )
 
 

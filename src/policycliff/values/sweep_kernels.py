@@ -62,7 +62,7 @@ def _restricted_back_up(
 
 
 @compiled
-def chain_sweep(
+def kept_sweep(
     first: int,
     offsets: Integers,
     indptr: Integers,
@@ -88,8 +88,8 @@ def chain_sweep(
 
 
 @compiled
-def chain_sweeps(
-    first: int,
+def kept_sweeps(
+    starts: Integers,
     offsets: Integers,
     indptr: Integers,
     successors: Indices,
@@ -101,13 +101,29 @@ def chain_sweeps(
     span: float,
     n_sweeps: int,
 ) -> bool:
-    """Repeat `chain_sweep` until the range of its change is below `span`; returns whether the result is in `other`.
+    """Sweep over all ranges (see `policycliff.values.kept_rows`) until the range of the change is below `span`.
 
-    Stops too when the span has not shrunk for a hundred sweeps: that is where rounding ends it.
+    Returns whether the result is in `other`. Stops too when the span has not shrunk for a hundred sweeps: that is where
+    rounding ends it.
     """
     best, stalled = np.inf, 0
     for sweep in range(n_sweeps):
-        low, high = chain_sweep(first, offsets, indptr, successors, probabilities, rewards, gamma, v, other)
+        low, high = np.inf, -np.inf
+        for j in range(starts.shape[0] - 1):
+            state, row, entry = starts[j]
+            last_state, last_row, last_entry = starts[j + 1]
+            least, most = kept_sweep(
+                state,
+                offsets[state + j : last_state + j + 1],
+                indptr[row + j : last_row + j + 1],
+                successors[entry:last_entry],
+                probabilities[entry:last_entry],
+                rewards[row:last_row],
+                gamma,
+                v,
+                other,
+            )
+            low, high = min(low, least), max(high, most)
         stalled = stalled + 1 if high - low >= best else 0
         best = min(best, high - low)
         if high - low <= span or stalled >= STALLED:
