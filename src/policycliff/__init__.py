@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from policycliff.rewards.inverse import inverse_bellman
     from policycliff.rollouts.audit import Audit, audit
     from policycliff.statements.run import theorems
+    from policycliff.values.many import Solutions, solve_many
     from policycliff.values.regularizers import KL, Entropy
     from policycliff.values.solution import Solution
     from policycliff.values.solve import solve
@@ -94,6 +95,7 @@ _MODULES = {
     "SoftPolicyBounds": "policycliff.cliffs.soft.result",
     "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
+    "Solutions": "policycliff.values.many",
     "StabilityRadius": "policycliff.cliffs.radius.result",
     "TemperatureCalibration": "policycliff.cliffs.soft.calibration",
     "TieBreakerDesign": "policycliff.cliffs.design.result",
@@ -135,6 +137,7 @@ _MODULES = {
     "soft_policy_figure": "policycliff.policies.continuous",
     "softmax_gate": "policycliff.rewards.gates.gate",
     "solve": "policycliff.values.solve",
+    "solve_many": "policycliff.values.many",
     "stability_radius": "policycliff.cliffs.radius.radius",
     "theorems": "policycliff.statements.run",
     "token_tree": "policycliff.mdp.tree",
@@ -174,6 +177,7 @@ __all__ = [
     "SoftPolicyBounds",
     "SoftPolicyFigure",
     "Solution",
+    "Solutions",
     "StabilityRadius",
     "TemperatureCalibration",
     "TieBreakerDesign",
@@ -215,6 +219,7 @@ __all__ = [
     "soft_policy_figure",
     "softmax_gate",
     "solve",
+    "solve_many",
     "stability_radius",
     "theorems",
     "token_tree",

@@ -33,9 +33,10 @@ PATIENCE = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reordered:
-    """An MDP with its states in another order; `pairs` are the places of its pairs in the old one."""
+    """An MDP with its states in another order; `states` and `pairs` are their places in the old one."""
 
     mdp: MDP
+    states: Int64[np.ndarray, " states"]
     pairs: Int64[np.ndarray, " pairs"]
 
 
@@ -63,10 +64,12 @@ def reordered(mdp: MDP, ends: Bool[np.ndarray, " states"]) -> Reordered:
         state_names=None,
         order=None if mdp.order is None else frozen(np.argsort(order)[mdp.order]),
     )
-    return Reordered(moved, pairs)
+    return Reordered(moved, order, pairs)
 
 
-def gauss_seidel(operator: BellmanOperator, tolerance: float, limit: int) -> Outcome:
+def gauss_seidel(
+    operator: BellmanOperator, tolerance: float, limit: int, start: Float64[np.ndarray, " states"] | None = None
+) -> Outcome:
     """Improvements in place with cheap sweeps in between, then backups until the certificate holds."""
     mdp = operator.mdp
     kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
@@ -74,7 +77,8 @@ def gauss_seidel(operator: BellmanOperator, tolerance: float, limit: int) -> Out
     room = room_for_rows(mdp, operator.ranges)
     rows = (room.indptr[: mdp.n_states + 1], room.successors, room.probabilities, room.rewards)
     fixed = absorbing(mdp)
-    v, spare, q = lower_bound(operator, fixed), np.empty(mdp.n_states), np.empty(mdp.n_pairs)
+    v = lower_bound(operator, fixed) if start is None else np.where(mdp.terminal, 0.0, start)
+    spare, q = np.empty(mdp.n_states), np.empty(mdp.n_pairs)
     aim = tolerance / max(operator.amplification, 1.0)
     least, stalled, iterations = np.inf, 0, 0
     while True:
@@ -90,7 +94,7 @@ def gauss_seidel(operator: BellmanOperator, tolerance: float, limit: int) -> Out
             if status is not None:
                 return Outcome(backup, certificate, iterations, status)
             v, spare, stalled = backup.values, backup.v, 0
-        elif iterations >= FIRST:
+        elif iterations >= FIRST or start is not None:
             done = gauss_seidel_sweeps(*rows, mdp.gamma, v, max(SHARE * change, 0.25 * aim), SWEEPS)
             if not done:
                 recentre(*rows, mdp.gamma, fixed, v)

@@ -15,7 +15,7 @@ from policycliff.mdp.messages import as_integer, as_number, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.backup_kernels import shift_and_choose, soft_value_all, soft_weights
 from policycliff.values.backward import backward
-from policycliff.values.gauss_seidel import absorbing, gauss_seidel, reordered
+from policycliff.values.gauss_seidel import Reordered, absorbing, gauss_seidel, reordered
 from policycliff.values.iteration import Outcome, modified_policy_iteration, policy_iteration, value_iteration
 from policycliff.values.operator import BellmanOperator, make_operator
 from policycliff.values.regularizers import Regularizer
@@ -73,17 +73,12 @@ def solve(
         array([10. ,  9.5])
     """
     check_mdp(mdp)
-    if not isinstance(method, str) or (method != "auto" and method not in METHODS):
-        raise fail(got=f"method {method!r}", expected=f"'auto' or one of {sorted(METHODS)}", remedy="Check it.")
-    if as_integer("max_iterations", max_iterations) < 1:
-        raise fail(got=f"max_iterations = {max_iterations}", expected="1 or more", remedy="Leave it out.")
-    if not as_number("tolerance", tolerance) >= 0.0:
-        raise fail(got=f"tolerance = {tolerance!r}", expected="a number of at least 0", remedy="Try 1e-8.")
-    if threads is not None and as_integer("threads", threads) < 1:
-        raise fail(got=f"threads = {threads}", expected="1 or more, or None", remedy="Leave it out.")
-    name = method if method != "auto" else choose_method(mdp, regularizer)
+    name = check_settings(
+        mdp, method=method, tolerance=tolerance, regularizer=regularizer, limit=max_iterations, threads=threads
+    )
     if name == "gauss_seidel":
-        return _solve_in_order(mdp, regularizer, tolerance=float(tolerance), limit=max_iterations)
+        moved = reordered(mdp, absorbing(mdp))
+        return solve_in_order(mdp, moved, tolerance=float(tolerance), limit=max_iterations)
     ranges = state_ranges(mdp, threads)
     with workers(len(ranges)) as run:
         operator = make_operator(mdp, regularizer, ranges, run)
@@ -91,22 +86,47 @@ def solve(
         return _finish(operator, outcome, name, tolerance=float(tolerance), regularizer=regularizer)
 
 
-def _solve_in_order(mdp: MDP, regularizer: Regularizer | None, *, tolerance: float, limit: int) -> Solution:
-    """Gauss-Seidel on the reordered MDP; the answer in the order of the given one."""
-    if regularizer is not None:
+def check_settings(
+    mdp: MDP, *, method: str, tolerance: float, regularizer: Regularizer | None, limit: int, threads: int | None
+) -> str:
+    """The name of the method that will run; raises where an argument is out of range."""
+    if not isinstance(method, str) or (method != "auto" and method not in METHODS):
+        raise fail(got=f"method {method!r}", expected=f"'auto' or one of {sorted(METHODS)}", remedy="Check it.")
+    if as_integer("max_iterations", limit) < 1:
+        raise fail(got=f"max_iterations = {limit}", expected="1 or more", remedy="Leave it out.")
+    if not as_number("tolerance", tolerance) >= 0.0:
+        raise fail(got=f"tolerance = {tolerance!r}", expected="a number of at least 0", remedy="Try 1e-8.")
+    if threads is not None and as_integer("threads", threads) < 1:
+        raise fail(got=f"threads = {threads}", expected="1 or more, or None", remedy="Leave it out.")
+    if method == "gauss_seidel" and regularizer is not None:
         raise fail(
             got="method 'gauss_seidel' with a regularizer",
             expected="another method, or no regularizer",
             remedy="Use method='auto'.",
         )
-    moved = reordered(mdp, absorbing(mdp))
+    return method if method != "auto" else choose_method(mdp, regularizer)
+
+
+def solve_in_order(
+    mdp: MDP,
+    moved: Reordered,
+    *,
+    tolerance: float,
+    limit: int,
+    start: Float64[np.ndarray, " states"] | None = None,
+) -> Solution:
+    """Gauss-Seidel on the reordered MDP; the answer in the order of the given one.
+
+    `moved` may hold another reward; `start` are values to start from, in the order of `mdp`.
+    """
+    whole = ((0, mdp.n_states),)
     with workers(1) as run:
-        outcome = gauss_seidel(make_operator(moved.mdp, None, ((0, mdp.n_states),), run), tolerance, limit)
+        inner = make_operator(moved.mdp.with_rewards(mdp.rewards[moved.pairs]), None, whole, run)
+        outcome = gauss_seidel(inner, tolerance, limit, None if start is None else start[moved.states])
         q = np.empty(mdp.n_pairs)
         q[moved.pairs] = outcome.backup.q
-        operator = make_operator(mdp, None, ((0, mdp.n_states),), run)
         found = replace(outcome, backup=replace(outcome.backup, q=q))
-        return _finish(operator, found, "gauss_seidel", tolerance=tolerance, regularizer=None)
+        return _finish(replace(inner, mdp=mdp), found, "gauss_seidel", tolerance=tolerance, regularizer=None)
 
 
 def tight_tolerance(rewards: Float64[np.ndarray, "*shape"], share: float = TIGHT) -> float:
