@@ -1,7 +1,8 @@
 """The one place that says how our Numba kernels are compiled.
 
 Every kernel lives in a module whose name ends in `kernels`, takes arrays and numbers, and returns arrays and numbers.
-Compiled code is cached on disk and releases the interpreter lock. There is no fast-math anywhere: error bounds rely
+Compiled code is cached on disk (beside the source, or in the user's cache folder where that cannot be written) and
+releases the interpreter lock. There is no fast-math anywhere: error bounds rely
 on the order of evaluation and on correct rounding of every single operation (IEEE 754 double precision).
 """
 
@@ -24,8 +25,13 @@ T = TypeVar("T")
 
 
 def compiled(function: Callable[P, T]) -> Callable[P, T]:
-    """Compile a kernel on its first call, without fast-math, and cache it on disk."""
-    return cast("Callable[P, T]", njit(cache=True, nogil=True)(function))
+    """Compile a kernel on its first call, without fast-math, and cache it on disk where some folder can be written."""
+    try:
+        kernel = njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        # Numba found no folder for its cache.
+        kernel = njit(nogil=True)(function)
+    return cast("Callable[P, T]", kernel)
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

@@ -144,13 +144,26 @@ def stays(indptr: GivenIntegers, indices: GivenIntegers, data: Floats, rows: Int
 
 
 @compiled
+def _is_forward(first: Integers, successors: Indices) -> bool:
+    """Whether all successors of a state have larger numbers."""
+    for state in range(first.size - 1):
+        for k in range(first[state], first[state + 1]):
+            if successors[k] <= state:
+                return False
+    return True
+
+
+@compiled
 def backward_order(first: Integers, successors: Indices) -> tuple[Integers, int]:
     """States ordered so that successors come first, or (order, a state on a cycle) where there is no such order.
 
-    Depth-first search over the successors `successors[first[s]:first[s + 1]]` of each state s; it stops at the first
+    Where all successors come after their states, as in trees written from the root, that is the reverse order. Else
+    depth-first search over the successors `successors[first[s]:first[s + 1]]` of each state s; it stops at the first
     cycle, which in a well-connected MDP is found after few steps.
     """
     n_states = first.size - 1
+    if _is_forward(first, successors):
+        return np.arange(n_states - 1, -1, -1), -1
     colour = np.zeros(n_states, np.int8)
     order = np.empty(n_states, np.int64)
     stack = np.empty(n_states, np.int64)

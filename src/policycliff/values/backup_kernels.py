@@ -165,7 +165,7 @@ def hard_start(offsets: Integers, rewards: Floats, new_v: Floats) -> tuple[float
 
 
 @compiled
-def soft_value(q: Floats, base: Floats, start: int, end: int, temperature: float) -> float:
+def soft_value(q: Floats, base: Floats, start: int | np.uint64, end: int | np.uint64, temperature: float) -> float:
     """The soft maximum temperature * log sum of base * exp(q / temperature) over pairs start:end, without overflow."""
     top = -np.inf
     for pair in range(start, end):

@@ -14,21 +14,21 @@ import numpy as np
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
+from policycliff.mdp.model import MDP
+from policycliff.values.backup_kernels import soft_weights
 from policycliff.values.backward_kernels import backward_pass
 from policycliff.values.certificate_kernels import soft_slack
-from policycliff.values.certificates import Certificate
-from policycliff.values.iteration import Outcome
-from policycliff.values.operator import Backup, BellmanOperator
-from policycliff.values.solution import CONVERGED, ROUNDING_FLOOR
+from policycliff.values.operator import make_constants
+from policycliff.values.regularizers import Regularizer
+from policycliff.values.solution import CONVERGED, ROUNDING_FLOOR, Solution
 
 
-def backward(operator: BellmanOperator, tolerance: float, _limit: int) -> Outcome:
+def solve_backward(mdp: MDP, regularizer: Regularizer | None, *, tolerance: float) -> Solution:
     """Solve in one pass.
 
     Raises:
         InvalidInputError: the MDP has a cycle and gamma is not 0.
     """
-    mdp = operator.mdp
     order = mdp.order
     if order is None:
         if mdp.gamma != 0.0:
@@ -38,21 +38,24 @@ def backward(operator: BellmanOperator, tolerance: float, _limit: int) -> Outcom
                 remedy="Use method='auto', or mark absorbing end states with `terminal`.",
             )
         order = frozen(np.arange(mdp.n_states))
-    q, v = np.empty(mdp.n_pairs), np.zeros(mdp.n_states)
-    bound = backward_pass(
-        order,
-        mdp.offsets,
-        mdp.indptr,
-        mdp.successors,
-        mdp.probabilities,
-        mdp.rewards,
-        mdp.gamma,
-        operator.base,
-        operator.temperature,
-        soft_slack(operator.constants),
-        q,
-        v,
+    base, temperature, slack = frozen(np.ones(1)), 0.0, 0.0
+    if regularizer is not None:
+        base, temperature = regularizer.base(mdp), float(regularizer.temperature)
+        slack = float(soft_slack(make_constants(mdp, regularizer, base)))
+    q, values, policy = np.empty(mdp.n_pairs), np.zeros(mdp.n_states), np.zeros(mdp.n_pairs)
+    kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
+    bound = float(backward_pass(order, *kernel, base, temperature, slack, q, values, policy))
+    if regularizer is not None:
+        soft_weights(mdp.offsets, q, base, temperature, policy)
+    return Solution(
+        mdp=mdp,
+        values=frozen(values),
+        q_values=frozen(q),
+        policy=frozen(policy),
+        error_bound=bound,
+        tolerance=tolerance,
+        iterations=1,
+        method="backward",
+        status=CONVERGED if bound <= tolerance else ROUNDING_FLOOR,
+        regularizer=regularizer,
     )
-    backup = Backup(v=v, q=q, values=v, kept=None, low=0.0, high=0.0)
-    status = CONVERGED if bound <= tolerance else ROUNDING_FLOOR
-    return Outcome(backup, Certificate(shift=0.0, bound=bound, floor=bound), 1, status)

@@ -2,25 +2,36 @@
 # Kernels take the arrays of an MDP one by one, by position.
 # ruff: noqa: PLR0917
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import numpy as np
+from numba import float64
+from numba.extending import intrinsic
 
 from policycliff.mdp.compilation import Floats, Indices, Integers, compiled
-from policycliff.values.backup_kernels import UNIT_ROUNDOFF, soft_value
+from policycliff.values.backup_kernels import ONE, UNIT_ROUNDOFF, soft_value
+
+
+def _fused(_typing: Any, _x: Any, _y: Any, _z: Any) -> Any:
+    """What Numba inserts for x * y + z with one rounding: an instruction, or the C library where there is none."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return float64(float64, float64, float64), generate
+
+
+fused = cast("Callable[[float, float, float], float]", intrinsic(_fused))
 
 
 @compiled
 def product_error(x: float, y: float) -> float:
-    """Exact error of the rounded product x * y (Dekker), or a bound on it where splitting would overflow."""
+    """Exact error of the rounded product x * y, or a bound on it where it could underflow."""
     product = x * y
-    if abs(x) > 1e140 or abs(y) > 1e140 or (abs(product) < 1e-250 and x != 0.0 and y != 0.0):
+    if abs(product) < 1e-250 and x != 0.0 and y != 0.0:
         return UNIT_ROUNDOFF * abs(product) + 1e-300
-    split_x = 134217729.0 * x
-    split_y = 134217729.0 * y
-    x_high = split_x - (split_x - x)
-    y_high = split_y - (split_y - y)
-    x_low = x - x_high
-    y_low = y - y_high
-    return abs(x_low * y_low - (((product - x_high * y_high) - x_low * y_high) - x_high * y_low))
+    return abs(fused(x, y, -product))
 
 
 @compiled
@@ -33,21 +44,25 @@ def sum_error(x: float, y: float) -> float:
 
 @compiled
 def _continuation(
-    start: int, end: int, successors: Indices, probabilities: Floats, v: Floats, error: Floats
+    start: np.uint64, end: np.uint64, successors: Indices, probabilities: Floats, v: Floats, error: Floats
 ) -> tuple[float, float]:
     """Expected value of the successors start:end, and a bound on its error."""
+    if end - start == ONE and probabilities[start] == 1.0:
+        ahead = np.uint32(successors[start])
+        return v[ahead], error[ahead]
     total, size, carried = 0.0, 0.0, 0.0
     for k in range(start, end):
-        total += probabilities[k] * v[successors[k]]
-        size += probabilities[k] * abs(v[successors[k]])
-        carried += probabilities[k] * error[successors[k]]
-    if end == start + 1 and probabilities[start] == 1.0:
-        return total, carried
-    return total, carried + (end - start + 1) * UNIT_ROUNDOFF * size + 1e-300
+        ahead = np.uint32(successors[k])
+        total += probabilities[k] * v[ahead]
+        size += probabilities[k] * abs(v[ahead])
+        carried += probabilities[k] * error[ahead]
+    return total, carried + (np.float64(end - start) + 1.0) * UNIT_ROUNDOFF * size + 1e-300
 
 
 @compiled
-def _exact_backup(reward: float, gamma: float, total: float, inherited: float, length: int) -> tuple[float, float]:
+def _exact_backup(
+    reward: float, gamma: float, total: float, inherited: float, length: np.uint64
+) -> tuple[float, float]:
     """The sum of reward and gamma * total, and a bound on its error given that of `total`."""
     discounted = total
     bound = gamma * inherited
@@ -55,7 +70,7 @@ def _exact_backup(reward: float, gamma: float, total: float, inherited: float, l
         discounted = gamma * total
         bound += product_error(gamma, total)
     bound += sum_error(reward, discounted)
-    return reward + discounted, bound * (1.0 + (length + 16) * 2.0 * UNIT_ROUNDOFF)
+    return reward + discounted, bound * (1.0 + (np.float64(length) + 16.0) * 2.0 * UNIT_ROUNDOFF)
 
 
 @compiled
@@ -72,28 +87,36 @@ def backward_pass(
     slack: float,
     q: Floats,
     v: Floats,
+    policy: Floats,
 ) -> float:
     """Solve in one pass, successors first, and return an upper bound on the error of q (see `values.backward`).
 
-    temperature 0 is the hard maximum. `slack` bounds the rounding of one soft maximum apart from its last addition.
+    `policy` gets 1 at the first maximiser of each state. temperature 0 is the hard maximum. `slack` bounds the rounding
+    of one soft maximum apart from its last addition.
     """
     error = np.zeros(v.size)
     worst = 0.0
-    for state in order:
-        first, last = offsets[state], offsets[state + 1]
+    for place in range(order.size):
+        state = np.uint64(order[place])
+        first, last = np.uint64(offsets[state]), np.uint64(offsets[state + ONE])
         state_error = 0.0
+        best: int | np.uint64 = first
         top = -np.inf
+        end = np.uint64(indptr[first])
         for pair in range(first, last):
-            start, end = indptr[pair], indptr[pair + 1]
-            q[pair] = rewards[pair]
+            start, end = end, np.uint64(indptr[pair + ONE])
+            value = rewards[pair]
             if start < end and gamma != 0.0:
                 total, inherited = _continuation(start, end, successors, probabilities, v, error)
-                q[pair], bound = _exact_backup(rewards[pair], gamma, total, inherited, end - start)
+                value, bound = _exact_backup(value, gamma, total, inherited, end - start)
                 state_error = max(state_error, bound)
-            top = max(top, q[pair])
+            q[pair] = value
+            best = pair if value > top else best
+            top = max(top, value)
+        policy[best] = 1.0
         worst = max(worst, state_error)
         v[state] = top
-        if temperature > 0.0 and (last - first > 1 or base[first] != 1.0):
+        if temperature > 0.0 and (last - first > ONE or base[first] != 1.0):
             v[state] = soft_value(q, base, first, last, temperature)
             state_error += slack + 4.0 * UNIT_ROUNDOFF * abs(v[state])
         error[state] = state_error

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_integer, as_number, fail
+from policycliff.mdp.messages import as_integer, as_number, check_choice, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.backup_kernels import shift_and_choose, soft_value_all, soft_weights
-from policycliff.values.backward import backward
+from policycliff.values.backward import solve_backward
 from policycliff.values.gauss_seidel import Reordered, absorbing, gauss_seidel, reordered
 from policycliff.values.iteration import Outcome, modified_policy_iteration, policy_iteration, value_iteration
 from policycliff.values.operator import BellmanOperator, make_operator
@@ -30,9 +30,8 @@ METHODS: dict[str, Method] = {
     "value_iteration": value_iteration,
     "policy_iteration": policy_iteration,
     "modified_policy_iteration": modified_policy_iteration,
-    "gauss_seidel": gauss_seidel,
-    "backward": backward,
 }
+OTHER_METHODS = ("auto", "backward", "gauss_seidel")
 
 
 def solve(
@@ -76,6 +75,8 @@ def solve(
     name = check_settings(
         mdp, method=method, tolerance=tolerance, regularizer=regularizer, limit=max_iterations, threads=threads
     )
+    if name == "backward":
+        return solve_backward(mdp, regularizer, tolerance=float(tolerance))
     if name == "gauss_seidel":
         moved = reordered(mdp, absorbing(mdp))
         return solve_in_order(mdp, moved, tolerance=float(tolerance), limit=max_iterations)
@@ -90,8 +91,7 @@ def check_settings(
     mdp: MDP, *, method: str, tolerance: float, regularizer: Regularizer | None, limit: int, threads: int | None
 ) -> str:
     """The name of the method that will run; raises where an argument is out of range."""
-    if not isinstance(method, str) or (method != "auto" and method not in METHODS):
-        raise fail(got=f"method {method!r}", expected=f"'auto' or one of {sorted(METHODS)}", remedy="Check it.")
+    check_choice("method", method, (*METHODS, *OTHER_METHODS))
     if as_integer("max_iterations", limit) < 1:
         raise fail(got=f"max_iterations = {limit}", expected="1 or more", remedy="Leave it out.")
     if not as_number("tolerance", tolerance) >= 0.0:
