@@ -198,12 +198,21 @@ def compare_tree(repeats: int = 31) -> Comparison:
 def peak_memory(side: str, name: str, tolerance: float) -> float:
     """Megabytes that a process holds at most when it makes the problem and one side solves it."""
     code = (
-        f"import resource, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         f"import solve_benchmark as b; b.run_{side}(b.PROBLEMS[{name!r}][0](), {tolerance})\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(b.highest_memory())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return int(done.stdout.split()[-1]) / (1e3 if sys.platform == "linux" else 1e6)
+    return float(done.stdout.split()[-1])
+
+
+def highest_memory() -> float:
+    """Megabytes that this process has held at most (getrusage would count what held the parent when it started)."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        raise RuntimeError("--memory needs /proc/self/status, which Linux has")
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+    return int(lines["VmHWM"].split()[0]) / 1e3
 
 
 def machine() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Compiled Bellman backups on the native layout: hard and soft.
 
-Arrays as in `policycliff.mdp.model`. A backup costs O(nonzeros). The hard one copies the rows of the best actions next
-to each other while they are in the cache, for the sweeps of `policycliff.values.sweep_kernels`.
+Arrays as in `policycliff.mdp.model`. A backup costs O(nonzeros). The rows of the best actions are then copied next to
+each other for the sweeps of `policycliff.values.sweep_kernels`: gathering scattered rows costs ten times as much.
 """
 # Kernels take the arrays of an MDP one by one, by position.
 # ruff: noqa: PLR0917
@@ -53,55 +53,6 @@ def back_up(
 
 
 @compiled
-def _choose(
-    origin: int,
-    start: int,
-    stop: int,
-    slack: float,
-    offsets: Integers,
-    indptr: Integers,
-    successors: Indices,
-    probabilities: Floats,
-    rewards: Floats,
-    v: Floats,
-    q: Floats,
-    new_v: Floats,
-    kept_offsets: Integers,
-    kept_indptr: Integers,
-    kept_successors: Indices,
-    kept_probabilities: Floats,
-    kept_rewards: Floats,
-) -> tuple[float, float]:
-    """For the states start:stop set new_v = max q and append the rows worth keeping; returns the range of new_v - v.
-
-    Kept rows are counted from the state `origin`.
-    """
-    low, high = np.inf, -np.inf
-    kept = kept_offsets[start - origin]
-    end = np.uint64(kept_indptr[kept])
-    for state in range(start, stop):
-        first, last = offsets[state], offsets[state + 1]
-        best = _first_best(first, last, q)
-        new_v[state] = q[best]
-        low = min(low, q[best] - v[state])
-        high = max(high, q[best] - v[state])
-        bar = q[best] - max(slack, 0.0)
-        if slack < 0.0:
-            first, last = best, best + 1
-        for pair in range(np.uint64(first), np.uint64(last)):
-            if q[pair] >= bar:
-                for k in range(np.uint64(indptr[pair]), np.uint64(indptr[pair + ONE])):
-                    kept_successors[end] = successors[k]
-                    kept_probabilities[end] = probabilities[k]
-                    end += ONE
-                kept_rewards[kept] = rewards[pair]
-                kept += 1
-                kept_indptr[kept] = end
-        kept_offsets[state - origin + 1] = kept
-    return low, high
-
-
-@compiled
 def hard_sweep(
     first: int,
     last: int,
@@ -111,46 +62,84 @@ def hard_sweep(
     probabilities: Floats,
     rewards: Floats,
     gamma: float,
-    slack: float,
     v: Floats,
     q: Floats,
     new_v: Floats,
+) -> tuple[float, float]:
+    """Set q = R + gamma P v and new_v = max q for the states first:last; returns the range of new_v - v.
+
+    States are taken in blocks, so that the maxima find their Q-values in the cache.
+    """
+    low, high = np.inf, -np.inf
+    for block in range(first, last, BLOCK):
+        stop = min(block + BLOCK, last)
+        back_up(offsets[block], offsets[stop], indptr, successors, probabilities, rewards, gamma, v, q)
+        least, most = maxima(block, stop, offsets, q, v, new_v)
+        low, high = min(low, least), max(high, most)
+    return low, high
+
+
+@compiled
+def maxima(first: int, last: int, offsets: Integers, q: Floats, v: Floats, new_v: Floats) -> tuple[float, float]:
+    """Set new_v = max q for the states first:last; returns the range of new_v - v."""
+    low, high = np.inf, -np.inf
+    end = np.uint64(offsets[first])
+    for state in range(np.uint64(first), np.uint64(last)):
+        start, end = end, np.uint64(offsets[state + ONE])
+        top = q[start]
+        for pair in range(start + ONE, end):
+            top = max(top, q[pair])
+        new_v[state] = top
+        change = top - v[state]
+        low = min(low, change)
+        high = max(high, change)
+    return low, high
+
+
+@compiled
+def keep_rows(
+    first: int,
+    last: int,
+    slack: float,
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    q: Floats,
+    top: Floats,
     kept_offsets: Integers,
     kept_indptr: Integers,
     kept_successors: Indices,
     kept_probabilities: Floats,
     kept_rewards: Floats,
-) -> tuple[float, float]:
-    """Set q = R + gamma P v and new_v = max q for the states first:last; returns the range of new_v - v.
+) -> None:
+    """Copy the rows of all actions within `slack` of the best, of the states first:last, next to each other.
 
-    Rows within `slack` of the best of their state are kept, copied while they are in the cache; with a slack below 0
-    only that of the first maximiser. States are taken in blocks: the sums of a block first, so that they stay free of
-    branches that are hard to predict.
+    With a slack below 0 only that of the first maximiser. `top` is max q; kept rows are counted from `first`.
     """
-    low, high = np.inf, -np.inf
+    kept, end = 0, np.uint64(0)
     kept_offsets[0], kept_indptr[0] = 0, 0
-    kernel = (indptr, successors, probabilities, rewards)
-    for block in range(first, last, BLOCK):
-        stop = min(block + BLOCK, last)
-        back_up(offsets[block], offsets[stop], *kernel, gamma, v, q)
-        least, most = _choose(
-            first,
-            block,
-            stop,
-            slack,
-            offsets,
-            *kernel,
-            v,
-            q,
-            new_v,
-            kept_offsets,
-            kept_indptr,
-            kept_successors,
-            kept_probabilities,
-            kept_rewards,
-        )
-        low, high = min(low, least), max(high, most)
-    return low, high
+    widest = 0
+    for state in range(first, last):
+        widest = max(widest, offsets[state + 1] - offsets[state])
+    near = np.empty(widest + 1, np.int64)
+    for state in range(first, last):
+        bar, count = top[state] - max(slack, 0.0), 0
+        # Listed without a branch: which actions are near is hard to predict.
+        for pair in range(np.uint64(offsets[state]), np.uint64(offsets[state + 1])):
+            near[np.uint64(count)] = pair
+            count += q[pair] >= bar
+        for i in range(np.uint64(1 if slack < 0.0 else count)):
+            row = np.uint64(near[i])
+            for k in range(np.uint64(indptr[row]), np.uint64(indptr[row + ONE])):
+                kept_successors[end] = successors[k]
+                kept_probabilities[end] = probabilities[k]
+                end += ONE
+            kept_rewards[kept] = rewards[row]
+            kept += 1
+            kept_indptr[kept] = end
+        kept_offsets[state - first + 1] = kept
 
 
 @compiled

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from policycliff.mdp.model import MDP
 from policycliff.values.backup_kernels import soft_weights
 from policycliff.values.certificates import Certificate, certify
 from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain
@@ -89,70 +90,88 @@ def _iterate(operator: BellmanOperator, tolerance: float, limit: int, *, evaluat
     q = np.empty(mdp.n_pairs)
     backup = operator.start()
     iterations = 1
-    slack = first_slack(mdp.n_states) * (backup.high - backup.low) if evaluation == "sweeps" else -1.0
-    kept = -1.0
+    slack = Slack(share=slack_share(mdp.n_states))
     while True:
         certificate = certify(operator, backup)
         status = monitor.status(certificate, iterations)
         if status is not None:
             return Outcome(backup, certificate, iterations, status)
-        v, spare = backup.values, backup.v
-        if evaluation != "none":
-            v, spare = _evaluate(operator, backup, certificate, tolerance, evaluation=evaluation, slack=kept)
-        elif not mdp.terminal.any() and np.isfinite(certificate.shift):
-            v += certificate.shift
-        backup, kept = operator.apply(v, out=spare, q=q, slack=slack), slack
-        slack *= SLACK_DECAY
+        if evaluation != "none" and not backup.at_zero:
+            v, spare = _evaluate(operator, backup, certificate, tolerance, slack if evaluation == "sweeps" else None)
+        else:
+            v, spare = _centred(backup, certificate, mdp), backup.v
+        backup = operator.apply(v, out=spare, q=q)
         iterations += 1
 
 
-def first_slack(n_states: int) -> float:
-    """How far from the best actions take part in the first sweeps, as a share of the range of max R.
+def slack_share(n_states: int) -> float:
+    """How far from the best actions take part in the first sweeps, as a share of the range of the first change.
 
     It grows with the largest of `n_states` deviations: one state whose best action is missing costs a backup.
     """
-    return max(0.1 * math.log10(n_states) - 0.2, 0.1)
+    return max(0.2 * math.log10(n_states) - 0.35, 0.2)
+
+
+@dataclass(slots=True)
+class Slack:
+    """How far from the best an action may be to take part in the sweeps between two backups."""
+
+    share: float
+    first: float = np.nan
+    now: float = np.nan
+
+    def next(self, backup: Backup, certificate: Certificate) -> tuple[float, bool]:
+        """The next slack, and whether the certificate proves all actions beyond it worse.
+
+        As soon as that is not more than the first slack, it is the slack.
+        """
+        if np.isnan(self.first):
+            self.first = self.now = self.share * (backup.high - backup.low)
+        else:
+            self.now *= SLACK_DECAY
+        proven = 2.0 * certificate.bound <= self.first
+        return (2.0 * certificate.bound if proven else self.now), proven
 
 
 def _evaluate(
-    operator: BellmanOperator,
-    backup: Backup,
-    certificate: Certificate,
-    tolerance: float,
-    *,
-    evaluation: str,
-    slack: float,
+    operator: BellmanOperator, backup: Backup, certificate: Certificate, tolerance: float, slack: Slack | None
 ) -> tuple[Float64[np.ndarray, " states"], Float64[np.ndarray, " states"]]:
-    """Values of the greedy policy of a backup, nearly or fully; also the spare array.
+    """Values of the greedy policy of a backup, nearly, or fully where there is no slack; also the spare array.
 
-    Kept were all actions within `slack` of the best. Once the certificate proves all others worse, the kept ones are
-    iterated to the end.
+    All actions within the slack of the best take part. Once all others are proven worse, they are iterated to the end.
     """
-    v, spare = backup.values, backup.v
-    if backup.kept is None and operator.temperature == 0.0:
-        return v, spare
-    if evaluation == "full" and v.size <= DIRECT_LIMIT:
+    target = 0.75 * max(tolerance, certificate.floor) / max(operator.amplification, 1.0)
+    span, limit, distance = target, 1_000_000, -1.0
+    if slack is None and backup.v.size <= DIRECT_LIMIT:
         v = greedy_chain(operator, backup).solve()
         v[operator.mdp.terminal] = 0.0
-        return v, spare
-    if not operator.mdp.terminal.any() and np.isfinite(certificate.shift):
-        v += certificate.shift
-    target = 0.75 * max(tolerance, certificate.floor) / max(operator.amplification, 1.0)
-    span, limit = max(EVALUATION_SHARE * (backup.high - backup.low), target), EVALUATION_LIMIT
-    if evaluation == "full":
-        span, limit = target, 1_000_000
-    elif slack >= 2.0 * certificate.bound:
-        span = target
-    if backup.kept is not None:
-        return backup.kept.sweep(operator.run, v, spare, span=span, limit=limit)
-    return greedy_chain(operator, backup).sweep(v, spare, span=span, limit=limit)
+        return v, backup.v
+    if slack is not None:
+        distance, proven = slack.next(backup, certificate)
+        limit = EVALUATION_LIMIT
+        to_the_end = proven and operator.temperature == 0.0
+        span = target if to_the_end else max(EVALUATION_SHARE * (backup.high - backup.low), target)
+    if operator.temperature == 0.0:
+        # The rows are those near the maxima, so they are kept before these are moved.
+        kept = operator.keep(backup, distance)
+        v = _centred(backup, certificate, operator.mdp)
+        return kept.sweep(operator.run, v, backup.v, span=span, limit=limit)
+    v = _centred(backup, certificate, operator.mdp)
+    return greedy_chain(operator, backup).sweep(v, backup.v, span=span, limit=limit)
+
+
+def _centred(backup: Backup, certificate: Certificate, mdp: MDP) -> Float64[np.ndarray, " states"]:
+    """The new values, moved in place to the middle of their certified interval where no state is terminal."""
+    if not mdp.terminal.any() and np.isfinite(certificate.shift):
+        backup.values[:] += certificate.shift
+    return backup.values
 
 
 def greedy_chain(operator: BellmanOperator, backup: Backup) -> Chain:
     """The chain of the greedy (or soft) policy of a backup."""
     mdp = operator.mdp
-    if backup.kept is not None:
-        return backup.kept.chain()
+    if operator.temperature == 0.0:
+        return operator.keep(backup, -1.0).chain()
     policy = np.empty(mdp.n_pairs)
     soft_weights(mdp.offsets, backup.q, operator.base, operator.temperature, policy)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -17,17 +17,29 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_integer, check_kind, fail, first_true
+from policycliff.mdp.messages import as_integer, check_kind, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.backup_kernels import greedy_weights, soft_weights
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.gauss_seidel import Reordered, absorbing, reordered
-from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, solve_columns
+from policycliff.values.iteration import slack_share
+from policycliff.values.many_kernels import (
+    AT_FLOOR,
+    AT_LIMIT,
+    DONE,
+    first_wrong,
+    settle_rows,
+    solve_hard_rows,
+    solve_soft_rows,
+)
 from policycliff.values.operator import make_constants
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR, Solution
 from policycliff.values.solve import check_settings, solve, solve_in_order
 from policycliff.values.threads import available_threads
+
+# Eight vectors of values of this many states fit into a processor's own cache; beyond, eight at once gain nothing.
+TOGETHER_LIMIT = 4_000
 
 STATUSES = {DONE: CONVERGED, AT_FLOOR: ROUNDING_FLOOR, AT_LIMIT: ITERATION_LIMIT}
 
@@ -222,7 +234,7 @@ def _solve_block(plan: _Plan, given: Any, name: str) -> Solutions:
     """Check one block of rewards and solve it."""
     rewards = _checked(plan.mdp, given, name)
     if plan.method == "modified_policy_iteration":
-        return _by_columns(plan, rewards)
+        return _together(plan, rewards)
     return _one_by_one(plan, rewards)
 
 
@@ -238,53 +250,42 @@ def _checked(mdp: MDP, given: Any, name: str) -> Float64[np.ndarray, "rewards pa
             expected=f"numbers of shape (N, {mdp.n_pairs}): one row a reward, one column a pair",
             remedy="One reward alone is rewards[None, :].",
         )
-    rewards = np.array(array, dtype=np.float64, order="C")
-    wrong = ~np.isfinite(rewards) | (mdp.terminal[mdp.pair_states] & (rewards != 0.0))
-    bad = first_true(wrong.ravel())
-    if bad >= 0:
-        row, pair = divmod(bad, mdp.n_pairs)
+    rewards = frozen(np.array(array, dtype=np.float64, order="C"))
+    row, pair = first_wrong(mdp.offsets, mdp.terminal, rewards)
+    if row >= 0:
         raise fail(
             got=f"{rewards[row, pair]} in row {row} of `{name}` at {mdp.state_name(int(mdp.pair_states[pair]))}",
             expected="finite numbers, and 0 at terminal states",
             remedy="Replace it; put a reward for ending on the pairs that enter the terminal state.",
         )
-    return frozen(rewards)
+    return rewards
 
 
-def _by_columns(plan: _Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Solutions:
-    """Eight rewards at a time, on several threads."""
+def _together(plan: _Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Solutions:
+    """Modified policy iteration on several threads, eight rewards a pass where their values fit into the cache."""
     mdp, count = plan.mdp, len(rewards)
     base = frozen(np.ones(1)) if plan.regularizer is None else plan.regularizer.base(mdp)
     constants = make_constants(mdp, plan.regularizer, base)
     shifted = not absorbing(mdp).any()
-    start = frozen(np.zeros(mdp.n_states) if plan.start is None else plan.start)
-    q, values, bounds = np.empty((count, mdp.n_pairs)), np.empty((count, mdp.n_states)), np.empty(count)
+    together = mdp.n_states <= TOGETHER_LIMIT
+    start = frozen(np.empty(0)) if plan.start is None else plan.start
+    q, values = np.empty((count, mdp.n_pairs)), np.empty((count, mdp.n_states))
+    shifts, bounds = np.zeros(count), np.empty(count)
     codes, sweeps = np.empty(count, np.int64), np.zeros(count, np.int64)
+    kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities)
+    settings = (constants, plan.tolerance, plan.limit, shifted)
 
-    def run(first: int) -> None:
-        rows = slice(first, first + COLUMNS)
-        solve_columns(
-            mdp.offsets,
-            mdp.indptr,
-            mdp.successors,
-            mdp.probabilities,
-            mdp.terminal,
-            base,
-            constants,
-            plan.tolerance,
-            plan.limit,
-            shifted,
-            start,
-            rewards[rows],
-            q[rows],
-            values[rows],
-            bounds[rows],
-            codes[rows],
-            sweeps[rows],
-        )
+    def run(rows: slice) -> None:
+        out, counts = (start, rewards[rows], q[rows], shifts[rows], bounds[rows]), (codes[rows], sweeps[rows])
+        if plan.regularizer is None:
+            solve_hard_rows(*kernel, *settings, slack_share(mdp.n_states), together, *out, *counts)
+        else:
+            solve_soft_rows(*kernel, base, *settings, together, *out, *counts)
+        ends = (shifts[rows], bounds[rows], q[rows], values[rows])
+        settle_rows(mdp.offsets, mdp.terminal, base, constants.temperature, *ends)
 
     with ThreadPoolExecutor(plan.threads, thread_name_prefix="policycliff") as pool:
-        for _ in pool.map(run, range(0, count, COLUMNS)):
+        for _ in pool.map(run, [slice(first, first + COLUMNS) for first in range(0, count, COLUMNS)]):
             pass
     statuses = tuple(STATUSES[code] for code in codes.tolist())
     return _pack(plan, rewards, (values, q, bounds, sweeps), statuses)

@@ -1,7 +1,7 @@
-"""Modified policy iteration for eight rewards on one kernel, compiled as a whole, hard or soft.
+"""Modified policy iteration for several rewards on one kernel, compiled as a whole, hard or soft.
 
-As `policycliff.values.iteration`, column by column; a column that is done keeps its values, so that later backups
-reproduce its Q-values. In the hard form each column is evaluated on its own chain, in the soft form all together.
+As `policycliff.values.iteration`, reward by reward; a reward that is done keeps its values, so that later backups
+reproduce its Q-values.
 """
 # Kernels take the arrays of an MDP one by one, by position.
 # ruff: noqa: PLR0917, FBT001
@@ -9,259 +9,275 @@ reproduce its Q-values. In the hard form each column is evaluated on its own cha
 import numpy as np
 
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
+from policycliff.values.backup_kernels import keep_rows, maxima, soft_value_all
 from policycliff.values.certificate_kernels import Constants, span_certificate
-from policycliff.values.column_kernels import (
-    COLUMNS,
-    average_columns,
-    back_up_columns,
-    change_of_columns,
-    choose_columns,
-    copy_chain,
-    room_for_chain,
-    soft_columns,
-)
+from policycliff.values.column_kernels import COLUMNS, average_row, back_up_rows, range_of_change, soft_row
 from policycliff.values.sweep_kernels import kept_sweeps
 
-# Outcomes of a column.
+# Outcomes of a reward.
 RUNNING, DONE, AT_FLOOR, AT_LIMIT = -1, 0, 1, 2
 # As in `policycliff.values.iteration`.
-EVALUATION_SHARE, EVALUATION_LIMIT, PATIENCE = 1e-3, 1000, 50
+EVALUATION_SHARE, EVALUATION_LIMIT, SLACK_DECAY, PATIENCE = 1e-3, 1000, 0.2, 50
 
 
 @compiled
-def _judge(
-    ends: Floats,
-    v: Floats,
-    reward_sizes: Floats,
-    constants: Constants,
-    tolerance: float,
-    last: bool,
-    found: Floats,
-    codes: Integers,
-    stalled: Integers,
-) -> int:
-    """Certify the columns that run; `found` (3, 8) holds shift, bound and floor. Returns how many go on."""
-    running = 0
-    for column in range(COLUMNS):
-        if codes[column] != RUNNING:
-            continue
-        size = 0.0
-        for state in range(v.shape[0]):
-            size = max(size, abs(v[state, column]))
-        best = found[1, column]
-        shift, bound, floor = span_certificate(ends[0, column], ends[1, column], size, reward_sizes[column], constants)
-        found[0, column], found[1, column], found[2, column] = shift, bound, floor
-        stalled[column] = 0 if bound < best else stalled[column] + 1
-        if bound <= tolerance:
-            codes[column] = DONE
-        elif bound <= 1.25 * floor or stalled[column] >= PATIENCE:
-            codes[column] = AT_FLOOR
-        elif last:
-            codes[column] = AT_LIMIT
-        else:
-            running += 1
-    return running
+def first_wrong(offsets: Integers, terminal: Flags, rewards: Floats) -> tuple[int, int]:
+    """Row and pair of the first reward that is not finite, or not 0 at a terminal state; (-1, -1) if there is none."""
+    for row in range(rewards.shape[0]):
+        for state in range(terminal.size):
+            for pair in range(offsets[state], offsets[state + 1]):
+                reward = rewards[row, pair]
+                if not np.isfinite(reward) or (terminal[state] and reward != 0.0):
+                    return row, pair
+    return -1, -1
 
 
 @compiled
-def _span(column: int, ends: Floats, found: Floats, constants: Constants, tolerance: float) -> float:
-    """The range of changes at which evaluating a column's policy ends."""
-    target = 0.75 * max(tolerance, found[2, column]) / max(constants.amplification, 1.0)
-    return max(EVALUATION_SHARE * (ends[1, column] - ends[0, column]), target)
+def _judge(bound: float, floor: float, tolerance: float, stalled: int, last: bool) -> int:
+    """What a certificate means for a reward."""
+    if bound <= tolerance:
+        return DONE
+    if bound <= 1.25 * floor or stalled >= PATIENCE:
+        return AT_FLOOR
+    return AT_LIMIT if last else RUNNING
 
 
 @compiled
-def _evaluate_chains(
-    best: Integers,
+def _evaluate_kept(
+    offsets: Integers,
     indptr: Integers,
     successors: Indices,
     probabilities: Floats,
     rewards: Floats,
-    constants: Constants,
-    tolerance: float,
-    ends: Floats,
-    found: Floats,
-    codes: Integers,
-    shifted: bool,
+    q: Floats,
     new_v: Floats,
     v: Floats,
-    chain: tuple[Integers, Integers, Integers, Indices, Floats, Floats, Floats, Floats],
+    gamma: float,
+    slack: float,
+    span: float,
+    shift: float,
+    kept: tuple[Integers, Integers, Indices, Floats, Floats],
 ) -> None:
-    """Set v to the values of each running column's policy, nearly."""
-    whole, one_row, kept_indptr, kept_successors, kept_probabilities, kept_rewards, here, spare = chain
-    kept = (kept_indptr, kept_successors, kept_probabilities, kept_rewards)
-    for column in range(COLUMNS):
-        if codes[column] != RUNNING:
-            continue
-        copy_chain(best, column, indptr, successors, probabilities, rewards, *kept)
-        here[:] = new_v[:, column] + (found[0, column] if shifted else 0.0)
-        span = _span(column, ends, found, constants, tolerance)
-        swapped = kept_sweeps(whole, one_row, *kept, constants.gamma, here, spare, span, EVALUATION_LIMIT)
-        v[:, column] = spare if swapped else here
+    """Set v to the values of the actions within the slack, nearly; `new_v` is overwritten."""
+    n_states = v.size
+    keep_rows(0, n_states, slack, offsets, indptr, successors, probabilities, rewards, q, new_v, *kept)
+    for state in range(n_states):
+        new_v[state] += shift
+    whole = np.array([[0, 0, 0], [n_states, indptr.size - 1, successors.size]])
+    if not kept_sweeps(whole, *kept, gamma, new_v, v, span, EVALUATION_LIMIT):
+        v[:] = new_v
 
 
 @compiled
-def _evaluate_weighted(
+def _evaluate_soft(
     offsets: Integers,
     indptr: Integers,
     successors: Indices,
     probabilities: Floats,
-    constants: Constants,
-    tolerance: float,
-    ends: Floats,
-    found: Floats,
-    codes: Integers,
-    shifted: bool,
+    gamma: float,
+    spans: Floats,
+    shifts: Floats,
     weights: Floats,
     paid: Floats,
     none: Floats,
     ahead: Floats,
+    interleaved: Floats,
     new_v: Floats,
     v: Floats,
 ) -> None:
-    """Set v to the values of each running column's soft policy, nearly; other columns stay."""
-    spans, changes = np.full(COLUMNS, np.inf), np.empty((2, COLUMNS))
-    here, other = new_v.copy(), np.empty_like(new_v)
-    for column in range(COLUMNS):
-        if codes[column] == RUNNING:
-            spans[column] = _span(column, ends, found, constants, tolerance)
-            here[:, column] += found[0, column] if shifted else 0.0
+    """Set v to the values of the soft policies, nearly, where a span is finite; `new_v` is overwritten."""
+    here, other = new_v, np.empty_like(new_v)
+    for row in range(spans.size):
+        here[row] += shifts[row]
     for _ in range(EVALUATION_LIMIT):
-        back_up_columns(indptr, successors, probabilities, none, constants.gamma, here, ahead)
-        average_columns(offsets, weights, paid, ahead, other)
-        change_of_columns(here, other, changes)
+        back_up_rows(indptr, successors, probabilities, none, gamma, here, interleaved, ahead)
+        done = True
+        for row in range(spans.size):
+            average_row(offsets, weights[row], paid[row], ahead[row], other[row])
+            low, high = range_of_change(here[row], other[row])
+            done = done and high - low <= spans[row]
         here, other = other, here
-        if (changes[1] - changes[0] <= spans).all():
+        if done:
             break
-    for column in range(COLUMNS):
-        if codes[column] == RUNNING:
-            v[:, column] = here[:, column]
+    for row in range(spans.size):
+        if np.isfinite(spans[row]):
+            v[row] = here[row]
 
 
 @compiled
-def solve_columns(
+def _set_out(offsets: Integers, start: Floats, rewards: Floats, v: Floats) -> None:
+    """Set v to the start, or to max R: a backup of 0 that needs no pass over the kernel."""
+    for row in range(v.shape[0]):
+        if start.size > 0:
+            v[row] = start
+        else:
+            v[row] = 0.0
+            maxima(0, v.shape[1], offsets, rewards[row], v[row], v[row])
+
+
+@compiled
+def _size(vector: Floats) -> float:
+    """The largest absolute entry."""
+    largest = 0.0
+    for entry in vector:
+        largest = max(largest, abs(entry))
+    return largest
+
+
+@compiled
+def _certify(
+    row: int,
+    low: float,
+    high: float,
+    v: Floats,
+    rewards: Floats,
+    constants: Constants,
+    tolerance: float,
+    last: bool,
+    shifts: Floats,
+    bounds: Floats,
+    stalled: Integers,
+) -> tuple[int, float]:
+    """The outcome of a backup of one reward, and the range of changes that is small enough in its evaluation."""
+    shift, bound, floor = span_certificate(low, high, _size(v), _size(rewards), constants)
+    stalled[row] = 0 if bound < bounds[row] else stalled[row] + 1
+    bounds[row], shifts[row] = bound, shift
+    target = 0.75 * max(tolerance, floor) / max(constants.amplification, 1.0)
+    return _judge(bound, floor, tolerance, stalled[row], last), target
+
+
+@compiled
+def solve_hard_rows(
     offsets: Integers,
     indptr: Integers,
     successors: Indices,
     probabilities: Floats,
-    terminal: Flags,
+    constants: Constants,
+    tolerance: float,
+    limit: int,
+    shifted: bool,
+    share: float,
+    together: bool,
+    start: Floats,
+    rewards: Floats,
+    q: Floats,
+    shifts: Floats,
+    bounds: Floats,
+    codes: Integers,
+    sweeps: Integers,
+) -> None:
+    """Solve the rewards (rows, pairs) from `start` (states,), or if that is empty from max R; fills what follows.
+
+    `shifted` adds the middle of the certified interval after each backup: right where no state is absorbing. `share` is
+    that of `policycliff.values.iteration.slack_share`. `together` backs eight rows up at once.
+    """
+    n_states, n_rows = offsets.size - 1, rewards.shape[0]
+    v, new_v = np.empty((n_rows, n_states)), np.empty((n_rows, n_states))
+    interleaved = np.empty((n_states if together and n_rows == COLUMNS else 0, COLUMNS))
+    first, slack, stalled = np.full(n_rows, np.nan), np.zeros(n_rows), np.zeros(n_rows, np.int64)
+    kept = (
+        np.zeros(n_states + 1, np.int64),
+        np.zeros(indptr.size, np.int64),
+        np.empty(successors.size, np.int32),
+        np.empty(successors.size),
+        np.empty(indptr.size - 1),
+    )
+    kernel = (offsets, indptr, successors, probabilities)
+    codes[:], bounds[:] = RUNNING, np.inf
+    _set_out(offsets, start, rewards, v)
+    for sweep in range(limit):
+        back_up_rows(indptr, successors, probabilities, rewards, constants.gamma, v, interleaved, q)
+        for row in range(n_rows):
+            if codes[row] != RUNNING:
+                continue
+            low, high = maxima(0, n_states, offsets, q[row], v[row], new_v[row])
+            given = (low, high, v[row], rewards[row], constants, tolerance, sweep + 1 == limit)
+            codes[row], target = _certify(row, *given, shifts, bounds, stalled)
+            sweeps[row] = sweep + 1
+            if codes[row] != RUNNING:
+                continue
+            span = max(EVALUATION_SHARE * (high - low), target)
+            slack[row] *= SLACK_DECAY
+            if np.isnan(first[row]):
+                first[row] = slack[row] = share * (high - low)
+            if 2.0 * bounds[row] <= first[row]:
+                slack[row], span = 2.0 * bounds[row], target
+            shift = shifts[row] if shifted else 0.0
+            vectors = (rewards[row], q[row], new_v[row], v[row])
+            _evaluate_kept(*kernel, *vectors, constants.gamma, slack[row], span, shift, kept)
+        if (codes != RUNNING).all():
+            break
+
+
+@compiled
+def solve_soft_rows(
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
     base: Floats,
     constants: Constants,
     tolerance: float,
     limit: int,
     shifted: bool,
+    together: bool,
     start: Floats,
     rewards: Floats,
-    q_values: Floats,
-    values: Floats,
+    q: Floats,
+    shifts: Floats,
     bounds: Floats,
     codes: Integers,
     sweeps: Integers,
 ) -> None:
-    """Solve up to eight rewards, (rows, pairs), from `start` (states,); fills the rows of all that follows.
-
-    `shifted` adds the middle of the certified interval after each backup: right where no state is absorbing.
-    """
-    n_states, n_pairs, n_rows = offsets.size - 1, indptr.size - 1, rewards.shape[0]
-    columns, sizes = np.zeros((n_pairs, COLUMNS)), np.zeros(COLUMNS)
-    state_of, found = np.full(COLUMNS, DONE), np.full((3, COLUMNS), np.inf)
-    for row in range(n_rows):
-        columns[:, row] = rewards[row]
-        sizes[row] = np.abs(rewards[row]).max()
-        state_of[row] = RUNNING
-    v, new_v, q = np.empty((n_states, COLUMNS)), np.empty((n_states, COLUMNS)), np.empty((n_pairs, COLUMNS))
-    for column in range(COLUMNS):
-        v[:, column] = start
-    ends, stalled = np.empty((2, COLUMNS)), np.zeros(COLUMNS, np.int64)
-    soft = constants.temperature > 0.0
-    best = np.empty((0 if soft else n_states, COLUMNS), np.int64)
-    weights = np.empty((n_pairs if soft else 0, COLUMNS))
-    ahead, none = np.empty_like(weights), np.zeros_like(weights)
-    paid = np.empty((n_states if soft else 0, COLUMNS))
-    room = 0 if soft else room_for_chain(offsets, indptr)
-    chain = (
-        np.array([[0, 0, 0], [n_states, n_states, room]]),
-        np.arange(n_states + 1),
-        np.zeros(n_states + 1, np.int64),
-        np.empty(room, np.int32),
-        np.empty(room),
-        np.empty(n_states),
-        np.empty(n_states),
-        np.empty(n_states),
-    )
+    """The same for soft policies."""
+    n_states, n_rows = offsets.size - 1, rewards.shape[0]
+    v, new_v = np.empty((n_rows, n_states)), np.empty((n_rows, n_states))
+    interleaved = np.empty((n_states if together and n_rows == COLUMNS else 0, COLUMNS))
+    spans, stalled, steps = np.empty(n_rows), np.zeros(n_rows, np.int64), np.zeros(n_rows)
+    weights, paid = np.empty(rewards.shape), np.empty((n_rows, n_states))
+    ahead, none = np.empty(rewards.shape), np.zeros(rewards.shape)
+    codes[:], bounds[:] = RUNNING, np.inf
+    _set_out(offsets, start, rewards, v)
     for sweep in range(limit):
-        back_up_columns(indptr, successors, probabilities, columns, constants.gamma, v, q)
-        if soft:
-            soft_columns(offsets, q, columns, base, constants.temperature, new_v, weights, paid)
-        else:
-            choose_columns(offsets, q, new_v, best)
-        change_of_columns(v, new_v, ends)
+        back_up_rows(indptr, successors, probabilities, rewards, constants.gamma, v, interleaved, q)
+        spans[:] = np.inf
         for row in range(n_rows):
-            if state_of[row] == RUNNING:
-                sweeps[row] = sweep + 1
-        if _judge(ends, v, sizes, constants, tolerance, sweep + 1 == limit, found, state_of, stalled) == 0:
+            if codes[row] != RUNNING:
+                continue
+            soft = (base, constants.temperature, new_v[row], weights[row], paid[row])
+            soft_row(offsets, q[row], rewards[row], *soft)
+            low, high = range_of_change(v[row], new_v[row])
+            given = (low, high, v[row], rewards[row], constants, tolerance, sweep + 1 == limit)
+            codes[row], target = _certify(row, *given, shifts, bounds, stalled)
+            sweeps[row] = sweep + 1
+            if codes[row] == RUNNING:
+                spans[row] = max(EVALUATION_SHARE * (high - low), target)
+                steps[row] = shifts[row] if shifted else 0.0
+        if (codes != RUNNING).all():
             break
-        if soft:
-            _evaluate_weighted(
-                offsets,
-                indptr,
-                successors,
-                probabilities,
-                constants,
-                tolerance,
-                ends,
-                found,
-                state_of,
-                shifted,
-                weights,
-                paid,
-                none,
-                ahead,
-                new_v,
-                v,
-            )
-        else:
-            _evaluate_chains(
-                best,
-                indptr,
-                successors,
-                probabilities,
-                columns,
-                constants,
-                tolerance,
-                ends,
-                found,
-                state_of,
-                shifted,
-                new_v,
-                v,
-                chain,
-            )
-    _hand_out(offsets, terminal, q, new_v, found, state_of, soft, q_values, values, bounds, codes)
+        policies = (weights, paid, none, ahead, interleaved, new_v, v)
+        _evaluate_soft(offsets, indptr, successors, probabilities, constants.gamma, spans, steps, *policies)
 
 
 @compiled
-def _hand_out(
+def settle_rows(
     offsets: Integers,
     terminal: Flags,
-    q: Floats,
-    new_v: Floats,
-    found: Floats,
-    state_of: Integers,
-    soft: bool,
-    q_values: Floats,
-    values: Floats,
+    base: Floats,
+    temperature: float,
+    shifts: Floats,
     bounds: Floats,
-    codes: Integers,
+    q: Floats,
+    values: Floats,
 ) -> None:
-    """Write the columns to the rows of the results, shifted to the middle of their certified intervals."""
-    for row in range(codes.size):
-        codes[row], bounds[row] = state_of[row], found[1, row]
-        shift = found[0, row] if np.isfinite(found[1, row]) else 0.0
-        for state in range(new_v.shape[0]):
-            add = 0.0 if terminal[state] else shift
+    """Move Q-values to the middle of their certified intervals, and read the values off."""
+    for row in range(q.shape[0]):
+        shift = shifts[row] if np.isfinite(bounds[row]) else 0.0
+        for state in range(terminal.size):
             top = -np.inf
             for pair in range(offsets[state], offsets[state + 1]):
-                q_values[row, pair] = q[pair, row] + add
-                top = max(top, q_values[row, pair])
-            values[row, state] = new_v[state, row] + add if soft else top
+                q[row, pair] += 0.0 if terminal[state] else shift
+                top = max(top, q[row, pair])
+            values[row, state] = top
+        if temperature > 0.0:
+            soft_value_all(offsets, q[row], base, temperature, values[row])

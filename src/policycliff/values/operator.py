@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import longest_path
 from policycliff.mdp.model import MDP
-from policycliff.values.backup_kernels import hard_start, hard_sweep, soft_sweep
+from policycliff.values.backup_kernels import hard_start, hard_sweep, keep_rows, soft_sweep
 from policycliff.values.certificate_kernels import Constants
 from policycliff.values.kept_rows import KeptRows, room_for_rows
 from policycliff.values.regularizers import Regularizer
@@ -28,16 +28,15 @@ UNIT_ROUNDOFF = 2.0**-53
 class Backup:
     """One application of T to `v`: its Q-values, the new values and the range of their change.
 
-    `kept` holds the rows of the greedy policy, or of all actions near the best. Only the hard operator has them, not
-    after `start`, and they are valid until the next backup.
+    `at_zero` says that v is 0 and the Q-values are the reward itself.
     """
 
     v: Float64[np.ndarray, " states"]
     q: Float64[np.ndarray, " pairs"]
     values: Float64[np.ndarray, " states"]
-    kept: KeptRows | None
     low: float
     high: float
+    at_zero: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class BellmanOperator:
     constants: Constants
     ranges: Ranges
     run: Run
-    kept: KeptRows | None
+    room: KeptRows | None
 
     def start(self) -> Backup:
         """The backup of v = 0: no pass over the kernel is needed where the maximum is hard."""
@@ -59,7 +58,7 @@ class BellmanOperator:
         if self.temperature != 0.0:
             return self.apply(zero, out=values, q=np.empty(mdp.n_pairs))
         low, high = hard_start(mdp.offsets, mdp.rewards, values)
-        return Backup(v=zero, q=mdp.rewards, values=values, kept=None, low=low, high=high)
+        return Backup(v=zero, q=mdp.rewards, values=values, low=low, high=high, at_zero=True)
 
     def apply(
         self,
@@ -67,23 +66,28 @@ class BellmanOperator:
         *,
         out: Float64[np.ndarray, " states"],
         q: Float64[np.ndarray, " pairs"],
-        slack: float = -1.0,
     ) -> Backup:
-        """T v; writes the values to `out` and the Q-values to `q`.
-
-        The rows of the first maximisers, or of all actions within a `slack` of 0 or more of the best, are kept.
-        """
+        """T v; writes the values to `out` and the Q-values to `q`."""
         mdp = self.mdp
         kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
-        if self.kept is None:
-            found = self.run(
-                soft_sweep, [(*ends, *kernel, self.base, self.temperature, v, q, out) for ends in self.ranges]
-            )
+        if self.temperature != 0.0:
+            calls = [(*ends, *kernel, self.base, self.temperature, v, q, out) for ends in self.ranges]
+            found = self.run(soft_sweep, calls)
         else:
-            parts = zip(self.ranges, self.kept.parts(), strict=True)
-            found = self.run(hard_sweep, [(*ends, *kernel, slack, v, q, out, *part) for ends, part in parts])
+            found = self.run(hard_sweep, [(*ends, *kernel, v, q, out) for ends in self.ranges])
         low, high = min(ends[0] for ends in found), max(ends[1] for ends in found)
-        return Backup(v=v, q=q, values=out, kept=self.kept, low=low, high=high)
+        return Backup(v=v, q=q, values=out, low=low, high=high)
+
+    def keep(self, backup: Backup, slack: float) -> KeptRows:
+        """The rows of all actions within `slack` of the best, or with a slack below 0 of the first maximisers.
+
+        For the hard operator; valid until the next call.
+        """
+        mdp, room = self.mdp, self.room if self.room is not None else room_for_rows(self.mdp, self.ranges)
+        kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards)
+        parts = zip(self.ranges, room.parts(), strict=True)
+        self.run(keep_rows, [(*ends, slack, *kernel, backup.q, backup.values, *part) for ends, part in parts])
+        return room
 
     @property
     def temperature(self) -> float:
@@ -106,7 +110,7 @@ def make_operator(mdp: MDP, regularizer: Regularizer | None, ranges: Ranges, run
         constants=make_constants(mdp, regularizer, base),
         ranges=ranges,
         run=run,
-        kept=room_for_rows(mdp, ranges) if regularizer is None else None,
+        room=room_for_rows(mdp, ranges) if regularizer is None else None,
     )
 
 

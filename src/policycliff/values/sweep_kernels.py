@@ -9,7 +9,7 @@ and so use what they have just found, which pays where the states stand in the o
 import numpy as np
 
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
-from policycliff.values.backup_kernels import ONE, back_up
+from policycliff.values.backup_kernels import ONE
 
 # Sweeps without progress after which rounding is all that is left.
 STALLED = 100
@@ -35,7 +35,35 @@ def chosen_rows(
 
 
 @compiled
-def _restricted_back_up(
+def _one_row_sweep(
+    first: int,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    v: Floats,
+    other: Floats,
+) -> tuple[float, float]:
+    """`kept_sweep` for one row a state."""
+    low, high, end, origin = np.inf, -np.inf, np.uint64(0), np.uint64(first)
+    for state in range(np.uint64(indptr.size - 1)):
+        total = 0.0
+        k = end
+        end = np.uint64(indptr[state + ONE])
+        while k < end:
+            total += probabilities[k] * v[np.uint32(successors[k])]
+            k += ONE
+        total = rewards[state] + gamma * total
+        change = total - v[origin + state]
+        low = min(low, change)
+        high = max(high, change)
+        other[origin + state] = total
+    return low, high
+
+
+@compiled
+def _few_rows_sweep(
     first: int,
     offsets: Integers,
     indptr: Integers,
@@ -44,13 +72,15 @@ def _restricted_back_up(
     rewards: Floats,
     gamma: float,
     v: Floats,
-    new_v: Floats,
-) -> None:
-    """Set new_v = max (R + gamma P v) over few pairs a state, from the state `first` on."""
-    end = np.uint64(0)
-    for state in range(offsets.size - 1):
+    other: Floats,
+) -> tuple[float, float]:
+    """`kept_sweep` for any number of rows a state."""
+    low, high, end, origin = np.inf, -np.inf, np.uint64(0), np.uint64(first)
+    stop = np.uint64(0)
+    for state in range(np.uint64(offsets.size - 1)):
         top = -np.inf
-        for pair in range(np.uint64(offsets[state]), np.uint64(offsets[state + 1])):
+        start, stop = stop, np.uint64(offsets[state + ONE])
+        for pair in range(start, stop):
             total = 0.0
             k = end
             end = np.uint64(indptr[pair + ONE])
@@ -58,7 +88,11 @@ def _restricted_back_up(
                 total += probabilities[k] * v[np.uint32(successors[k])]
                 k += ONE
             top = max(top, rewards[pair] + gamma * total)
-        new_v[first + state] = top
+        change = top - v[origin + state]
+        low = min(low, change)
+        high = max(high, change)
+        other[origin + state] = top
+    return low, high
 
 
 @compiled
@@ -75,16 +109,10 @@ def kept_sweep(
 ) -> tuple[float, float]:
     """Set other = max (r + gamma P v) for the states of these rows, which start at `first`; the range of the change."""
     size = offsets.size - 1
+    rows = (successors, probabilities, rewards)
     if offsets[size] == size:
-        back_up(0, size, indptr, successors, probabilities, rewards, gamma, v, other[first : first + size])
-    else:
-        _restricted_back_up(first, offsets, indptr, successors, probabilities, rewards, gamma, v, other)
-    low, high = np.inf, -np.inf
-    for state in range(first, first + size):
-        change = other[state] - v[state]
-        low = min(low, change)
-        high = max(high, change)
-    return low, high
+        return _one_row_sweep(first, indptr[: size + 1], *rows, gamma, v, other)
+    return _few_rows_sweep(first, offsets, indptr, *rows, gamma, v, other)
 
 
 @compiled
