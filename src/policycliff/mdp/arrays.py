@@ -49,14 +49,15 @@ def blocks_from_arrays(
     if available is not None:
         mask = check_mask("available", available, (n_states, n_actions), meaning="one entry a state and action")
     pairs = _list_pairs(mask, n_actions, frame)
-    flat = _flat_rewards(rewards, kernel, n_states, n_actions)
+    flat = _flat_rewards(rewards, kernel, n_states, n_actions, copy=copy)
     if frame.terminal.any():
         stored = np.ones((n_states, n_actions), dtype=bool) if mask is None else mask
         rows = np.flatnonzero(stored & frame.terminal[:, None])
         check_terminal_rows(kernel, flat, rows, rows // n_actions, frame)
-        flat = np.where(pairs.rows >= 0, flat[pairs.rows], 0.0)
+        stored_rows = pairs.listed()
+        flat = np.where(stored_rows >= 0, flat[stored_rows], 0.0)
     elif mask is not None:
-        flat = flat[pairs.rows]
+        flat = flat[pairs.listed()]
     check_rewards(flat, pairs, frame)
     return assemble(kernel, flat, pairs, frame, copy=copy)
 
@@ -108,10 +109,9 @@ def _list_pairs(mask: Bool[np.ndarray, "states actions"] | None, n_actions: int,
     """The available pairs in the order (s, a); a terminal state keeps one, with row -1."""
     n_states = frame.n_states
     if mask is None and not frame.terminal.any():
-        rows = np.arange(n_states * n_actions)
         offsets = np.arange(n_states + 1) * n_actions
         actions = np.tile(np.arange(n_actions), n_states)
-        return PairList(offsets=offsets, actions=actions, rows=rows, is_whole=True)
+        return PairList(offsets=offsets, actions=actions, rows=None)
     keep = np.ones((n_states, n_actions), dtype=bool) if mask is None else mask.copy()
     empty = first_true(~keep.any(axis=1) & ~frame.terminal)
     if empty >= 0:
@@ -127,11 +127,13 @@ def _list_pairs(mask: Bool[np.ndarray, "states actions"] | None, n_actions: int,
     return PairList(offsets=offsets, actions=chosen % n_actions, rows=rows)
 
 
-def _flat_rewards(rewards: Any, kernel: sp.csr_array, n_states: int, n_actions: int) -> Float64[np.ndarray, " rows"]:
-    """Rewards of all S * A rows as a new vector."""
+def _flat_rewards(
+    rewards: Any, kernel: sp.csr_array, n_states: int, n_actions: int, *, copy: bool
+) -> Float64[np.ndarray, " rows"]:
+    """Rewards of all S * A rows as a vector, a new one with `copy`."""
     array = as_float_vector("rewards", rewards)
     if array.shape == (n_states, n_actions):
-        return array.ravel().copy()
+        return array.ravel().copy() if copy else array.ravel()
     if array.shape == (n_states,):
         return np.repeat(array, n_actions)
     if array.shape == (n_states, n_actions, n_states):

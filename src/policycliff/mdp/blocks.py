@@ -68,13 +68,16 @@ class Frame:
 class PairList:
     """The pairs to store: their states' offsets, their actions, and the row of the source kernel (-1: terminal).
 
-    `is_whole` says that the rows are all rows of the source in their order.
+    Rows None are all rows of the source in their order.
     """
 
     offsets: Int64[np.ndarray, " offsets"]
     actions: Int64[np.ndarray, " pairs"]
-    rows: Int64[np.ndarray, " pairs"]
-    is_whole: bool = False
+    rows: Int64[np.ndarray, " pairs"] | None
+
+    def listed(self) -> Int64[np.ndarray, " pairs"]:
+        """(pairs,) the rows."""
+        return np.arange(self.actions.size) if self.rows is None else self.rows
 
     def state(self, pair: int) -> int:
         """The state that owns a pair."""
@@ -149,18 +152,18 @@ def _checked_rows(
 
     Without `copy` the given arrays are shared where they can be stored as they are.
     """
-    if pairs.is_whole:
+    if pairs.rows is None:
         fine, deviation = rows_are_fine(kernel.indptr, kernel.indices, kernel.data, frame.n_states)
         if fine:
             indptr, successors = (kernel.indptr.astype(np.int64, copy=copy), kernel.indices.astype(np.int32, copy=copy))
             return indptr, successors, kernel.data.copy() if copy else kernel.data, deviation
     size = int(kernel.indptr[-1])
     indptr, successors, probabilities = (
-        np.empty(pairs.rows.size + 1, np.int64),
+        np.empty(pairs.actions.size + 1, np.int64),
         np.empty(size, np.int32),
         np.empty(size),
     )
-    given = (kernel.indptr, kernel.indices, kernel.data, pairs.rows, frame.n_states, ROW_SUM_TOLERANCE)
+    given = (kernel.indptr, kernel.indices, kernel.data, pairs.listed(), frame.n_states, ROW_SUM_TOLERANCE)
     deviation, code, bad = copy_rows(*given, indptr, successors, probabilities)
     if code:
         raise _bad_row(kernel, code, bad, pairs=pairs, frame=frame)
@@ -205,7 +208,7 @@ def check_terminal_rows(
 
 def _bad_row(kernel: sp.csr_array, code: int, bad: int, *, pairs: PairList, frame: Frame) -> InvalidInputError:
     """The error for the first bad row of a kernel."""
-    row = int(pairs.rows[bad])
+    row = int(pairs.listed()[bad])
     where = f"{frame.state(pairs.state(bad))}, {frame.action(int(pairs.actions[bad]))}"
     entries = kernel.data[kernel.indptr[row] : kernel.indptr[row + 1]]
     total = row_sums(kernel.indptr, kernel.data, row)

@@ -59,7 +59,8 @@ def blocks_from_pairs(
     pairs = _list_pairs(owners, labels, frame)
     rows = np.flatnonzero(frame.terminal[owners])
     check_terminal_rows(kernel, vector, rows, owners[rows], frame)
-    stored = np.where(pairs.rows >= 0, vector[pairs.rows], 0.0) if n_pairs else np.zeros(pairs.rows.size)
+    from_row = pairs.listed()
+    stored = np.where(from_row >= 0, vector[from_row], 0.0) if n_pairs else np.zeros(from_row.size)
     check_rewards(stored, pairs, frame)
     return assemble(kernel, stored, pairs, frame)
 
@@ -144,7 +145,7 @@ def _list_pairs(owners: Int64[np.ndarray, " pairs"], labels: Int64[np.ndarray, "
         )
     if not frame.terminal.any():
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        return PairList(offsets=offsets, actions=labels, rows=np.arange(owners.size), is_whole=True)
+        return PairList(offsets=offsets, actions=labels, rows=None)
     kept = np.flatnonzero(~frame.terminal[owners])
     ends = np.flatnonzero(frame.terminal)
     place = np.argsort(np.concatenate([owners[kept], ends]), kind="stable")

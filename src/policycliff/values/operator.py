@@ -4,7 +4,7 @@ T v = max_a (R + gamma P v), or the soft maximum of `policycliff.values.regulari
 constant c to v adds gamma * (row sum) * c to T v outside terminal states. Both facts hold for the hard and the soft
 form, and the certificates of `policycliff.values.certificates` use nothing else.
 
-Cost: one sweep is O(nonzeros); the buffers of an operator are reused between sweeps.
+Cost: one sweep is O(nonzeros).
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,6 @@ class BellmanOperator:
     constants: Constants
     ranges: Ranges
     run: Run
-    room: KeptRows | None
 
     def start(self) -> Backup:
         """The backup of v = 0: no pass over the kernel is needed where the maximum is hard."""
@@ -81,9 +80,9 @@ class BellmanOperator:
     def keep(self, backup: Backup, slack: float) -> KeptRows:
         """The rows of all actions within `slack` of the best, or with a slack below 0 of the first maximisers.
 
-        For the hard operator; valid until the next call.
+        For the hard operator.
         """
-        mdp, room = self.mdp, self.room if self.room is not None else room_for_rows(self.mdp, self.ranges)
+        mdp, room = self.mdp, room_for_rows(self.mdp, self.ranges)
         kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards)
         parts = zip(self.ranges, room.parts(), strict=True)
         self.run(keep_rows, [(*ends, slack, *kernel, backup.q, backup.values, *part) for ends, part in parts])
@@ -110,7 +109,6 @@ def make_operator(mdp: MDP, regularizer: Regularizer | None, ranges: Ranges, run
         constants=make_constants(mdp, regularizer, base),
         ranges=ranges,
         run=run,
-        room=room_for_rows(mdp, ranges) if regularizer is None else None,
     )
 
 
