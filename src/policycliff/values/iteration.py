@@ -13,7 +13,6 @@ v after each backup; that removes the slow constant mode, so the work depends on
 Sources: Puterman (1994), chapter 6; Puterman and Shin (1978).
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +28,9 @@ from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLO
 # Sweeps under one policy between two backups: until the range of the change has shrunk to this share.
 EVALUATION_SHARE = 1e-3
 EVALUATION_LIMIT = 1000
-# Each time after the first, actions a fifth as far from the best take part in the sweeps.
-SLACK_DECAY = 0.2
+# Actions within this share of the range of the first change take part in the first sweeps, later ones a fifth as far.
+# A state whose best action is missing costs a backup; more rows cost time and memory.
+SLACK_SHARE, SLACK_DECAY = 0.4, 0.2
 # Backups in a row without a better bound after which rounding is all that is left.
 PATIENCE = 50
 
@@ -90,7 +90,7 @@ def _iterate(operator: BellmanOperator, tolerance: float, limit: int, *, evaluat
     q = np.empty(mdp.n_pairs)
     backup = operator.start()
     iterations = 1
-    slack = Slack(share=slack_share(mdp.n_states))
+    slack = Slack()
     while True:
         certificate = certify(operator, backup)
         status = monitor.status(certificate, iterations)
@@ -104,19 +104,10 @@ def _iterate(operator: BellmanOperator, tolerance: float, limit: int, *, evaluat
         iterations += 1
 
 
-def slack_share(n_states: int) -> float:
-    """How far from the best actions take part in the first sweeps, as a share of the range of the first change.
-
-    It grows with the largest of `n_states` deviations: one state whose best action is missing costs a backup.
-    """
-    return max(0.2 * math.log10(n_states) - 0.35, 0.2)
-
-
 @dataclass(slots=True)
 class Slack:
     """How far from the best an action may be to take part in the sweeps between two backups."""
 
-    share: float
     first: float = np.nan
     now: float = np.nan
 
@@ -126,7 +117,7 @@ class Slack:
         As soon as that is not more than the first slack, it is the slack.
         """
         if np.isnan(self.first):
-            self.first = self.now = self.share * (backup.high - backup.low)
+            self.first = self.now = SLACK_SHARE * (backup.high - backup.low)
         else:
             self.now *= SLACK_DECAY
         proven = 2.0 * certificate.bound <= self.first

@@ -22,7 +22,6 @@ from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.backup_kernels import greedy_weights, soft_weights
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.gauss_seidel import Reordered, absorbing, reordered
-from policycliff.values.iteration import slack_share
 from policycliff.values.many_kernels import (
     AT_FLOOR,
     AT_LIMIT,
@@ -278,7 +277,7 @@ def _together(plan: _Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Sol
     def run(rows: slice) -> None:
         out, counts = (start, rewards[rows], q[rows], shifts[rows], bounds[rows]), (codes[rows], sweeps[rows])
         if plan.regularizer is None:
-            solve_hard_rows(*kernel, *settings, slack_share(mdp.n_states), together, *out, *counts)
+            solve_hard_rows(*kernel, *settings, together, *out, *counts)
         else:
             solve_soft_rows(*kernel, base, *settings, together, *out, *counts)
         ends = (shifts[rows], bounds[rows], q[rows], values[rows])

@@ -17,7 +17,8 @@ from policycliff.values.sweep_kernels import kept_sweeps
 # Outcomes of a reward.
 RUNNING, DONE, AT_FLOOR, AT_LIMIT = -1, 0, 1, 2
 # As in `policycliff.values.iteration`.
-EVALUATION_SHARE, EVALUATION_LIMIT, SLACK_DECAY, PATIENCE = 1e-3, 1000, 0.2, 50
+EVALUATION_SHARE, EVALUATION_LIMIT, PATIENCE = 1e-3, 1000, 50
+SLACK_SHARE, SLACK_DECAY = 0.4, 0.2
 
 
 @compiled
@@ -156,7 +157,6 @@ def solve_hard_rows(
     tolerance: float,
     limit: int,
     shifted: bool,
-    share: float,
     together: bool,
     start: Floats,
     rewards: Floats,
@@ -168,8 +168,8 @@ def solve_hard_rows(
 ) -> None:
     """Solve the rewards (rows, pairs) from `start` (states,), or if that is empty from max R; fills what follows.
 
-    `shifted` adds the middle of the certified interval after each backup: right where no state is absorbing. `share` is
-    that of `policycliff.values.iteration.slack_share`. `together` backs eight rows up at once.
+    `shifted` adds the middle of the certified interval after each backup: right where no state is absorbing. `together`
+    backs eight rows up at once.
     """
     n_states, n_rows = offsets.size - 1, rewards.shape[0]
     v, new_v = np.empty((n_rows, n_states)), np.empty((n_rows, n_states))
@@ -199,7 +199,7 @@ def solve_hard_rows(
             span = max(EVALUATION_SHARE * (high - low), target)
             slack[row] *= SLACK_DECAY
             if np.isnan(first[row]):
-                first[row] = slack[row] = share * (high - low)
+                first[row] = slack[row] = SLACK_SHARE * (high - low)
             if 2.0 * bounds[row] <= first[row]:
                 slack[row], span = 2.0 * bounds[row], target
             shift = shifts[row] if shifted else 0.0
