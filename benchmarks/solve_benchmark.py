@@ -116,10 +116,10 @@ PROBLEMS: dict[str, tuple[Callable[[], Problem], int]] = {
 }
 
 
-def run_ours(problem: Problem, tolerance: float) -> tuple[np.ndarray, float]:
+def run_ours(problem: Problem, tolerance: float, threads: int | None = None) -> tuple[np.ndarray, float]:
     """Values, and the proven bound on the error of Q."""
     mdp = MDP.from_arrays(problem.kernel, problem.rewards, problem.gamma, copy=False)
-    solution = solve(mdp, tolerance=tolerance)
+    solution = solve(mdp, tolerance=tolerance, threads=threads)
     return solution.values, solution.error_bound
 
 
@@ -154,16 +154,17 @@ def alternate(name: str, ours: Callable[[], object], other: Callable[[], object]
     }
 
 
-def compare(name: str, *, tolerance: float) -> Comparison:
+def compare(name: str, *, tolerance: float, threads: int | None) -> Comparison:
     """Both sides on one problem; raises if the answers differ by more than both errors."""
     make, repeats = PROBLEMS[name]
     problem = make()
-    (values, bound), (other_values, _) = run_ours(problem, tolerance), run_quantecon(problem, tolerance)
+    values, bound = run_ours(problem, tolerance, threads)
+    other_values, _ = run_quantecon(problem, tolerance)
     difference = float(np.abs(values - other_values).max())
     if bound > tolerance or difference > 2.0 * tolerance:
         raise RuntimeError(f"answers differ by {difference}, our bound is {bound}, the tolerance {tolerance}")
     times = alternate(
-        "QuantEcon", lambda: run_ours(problem, tolerance), lambda: run_quantecon(problem, tolerance), repeats
+        "QuantEcon", lambda: run_ours(problem, tolerance, threads), lambda: run_quantecon(problem, tolerance), repeats
     )
     return Comparison(problem=name, **times, error_bound=bound, difference=difference)
 
@@ -245,6 +246,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tolerance", type=float, default=1e-8)
     parser.add_argument("--only", choices=[*PROBLEMS, "tree"], nargs="*", help="these problems only")
+    parser.add_argument("--threads", type=int, help="threads of policycliff; by default all that pay")
     parser.add_argument("--memory", action="store_true", help="peak memory too")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -252,7 +254,9 @@ def main() -> None:
     print(f"{'problem':>26} {'policycliff':>12} {'other':>12} {'ratio':>6} {'best':>6}   proven bound")
     results, memory = [], {}
     for name in chosen:
-        result = compare_tree() if name == "tree" else compare(name, tolerance=options.tolerance)
+        result = (
+            compare_tree() if name == "tree" else compare(name, tolerance=options.tolerance, threads=options.threads)
+        )
         results.append(result)
         print(
             f"{result.problem:>26} {milliseconds(result.ours_seconds):>12} {milliseconds(result.other_seconds):>12} "
