@@ -19,7 +19,7 @@ Run = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]
 Ranges = tuple[tuple[int, int], ...]
 
 # Less than this for a thread costs more to hand out than it saves.
-NONZEROS_A_THREAD = 100_000
+NONZEROS_A_THREAD = 400_000
 STATES_A_THREAD = 2_500
 
 
