@@ -90,3 +90,12 @@ def _backward_fractions(mdp):
         return values[state]
 
     return [value(state) for state in range(mdp.n_states)], q
+
+
+@pytest.mark.parametrize("gamma", [0.5, 0.9, 1.0])
+def test_overflow_is_not_certified(gamma):
+    kernel = np.zeros((3, 1, 3))
+    kernel[0, 0, 1] = kernel[1, 0, 2] = 1.0
+    mdp = MDP.from_arrays(kernel, [[1.5e308], [1.5e308], [0.0]], gamma, terminal=np.arange(3) == 2)
+    solution = solve(mdp)
+    assert (solution.error_bound, solution.status) == (np.inf, "rounding_floor")

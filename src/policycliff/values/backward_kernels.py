@@ -2,6 +2,7 @@
 # Kernels take the arrays of an MDP one by one, by position.
 # ruff: noqa: PLR0917
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -10,7 +11,8 @@ from numba import float64
 from numba.extending import intrinsic
 
 from policycliff.mdp.compilation import Floats, Indices, Integers, compiled
-from policycliff.values.backup_kernels import ONE, UNIT_ROUNDOFF, soft_value
+from policycliff.mdp.kernels import UNIT_ROUNDOFF
+from policycliff.values.backup_kernels import ONE, soft_value
 
 
 def _fused(_typing: Any, _x: Any, _y: Any, _z: Any) -> Any:
@@ -70,6 +72,9 @@ def _exact_backup(
         discounted = gamma * total
         bound += product_error(gamma, total)
     bound += sum_error(reward, discounted)
+    if not math.isfinite(reward + discounted):
+        # Overflow: the errors above are no numbers, and a maximum of bounds would pass over them.
+        return reward + discounted, math.inf
     return reward + discounted, bound * (1.0 + (np.float64(length) + 16.0) * 2.0 * UNIT_ROUNDOFF)
 
 
