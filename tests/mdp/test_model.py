@@ -88,6 +88,28 @@ def test_the_callers_arrays_are_copied(world):
     assert mdp.initial.sum() == 1.0
 
 
+def test_without_a_copy_arrays_are_shared_where_they_can_be():
+    kernel = sp.csr_array(np.full((6, 3), 0.25) + 0.25 * np.tile(np.eye(3), (2, 1)))
+    kernel.indices, kernel.indptr = kernel.indices.astype(np.int32), kernel.indptr.astype(np.int32)
+    rewards = np.arange(6.0).reshape(3, 2)
+    copied, shared = (MDP.from_arrays(kernel, rewards, 0.5, copy=copy) for copy in (True, False))
+    assert np.shares_memory(shared.probabilities, kernel.data)
+    assert np.shares_memory(shared.successors, kernel.indices)
+    assert np.shares_memory(shared.rewards, rewards)
+    assert not any(
+        np.shares_memory(ours, theirs)
+        for ours, theirs in ((copied.probabilities, kernel.data), (copied.rewards, rewards))
+    )
+    assert not shared.probabilities.flags.writeable
+    assert kernel.data.flags.writeable
+    assert (shared.probabilities == copied.probabilities).all()
+    # A stored zero cannot be shared.
+    with_zero = sp.csr_array(
+        (np.append(kernel.data, 0.0), np.append(kernel.indices, 0), np.append(kernel.indptr[:-1], 19))
+    )
+    assert not np.shares_memory(MDP.from_arrays(with_zero, rewards, 0.5, copy=False).probabilities, with_zero.data)
+
+
 @pytest.mark.parametrize(
     "name", ["offsets", "actions", "probabilities", "successors", "rewards", "terminal", "initial"]
 )

@@ -141,3 +141,15 @@ def test_summaries():
     assert repr(solution).startswith("Solution(converged by modified_policy_iteration")
     assert solution.to_dict()["values"] == solution.values.tolist()
     assert solution.policy_error_bound == 1.0
+
+
+def test_where_values_mix_for_long_before_they_end_a_constant_is_found_at_once():
+    # One absorbing state among a thousand; sweeps alone need some five thousand improvements.
+    kernel, rewards = garnet(0, states=1000, actions=4, branching=3)
+    kernel = kernel.tolil()
+    kernel[:4] = 0.0
+    kernel[:4, 0] = 1.0
+    solution = solve(MDP.from_arrays(kernel.tocsr(), rewards, 0.9999), tolerance=1e-6)
+    assert (solution.method, solution.status) == ("gauss_seidel", "converged")
+    assert solution.iterations < 100
+    assert np.abs(solution.values - solve(solution.mdp, method="policy_iteration").values).max() < 2e-6

@@ -91,8 +91,9 @@ class MDP:
             initial: (S,) initial distribution.
             state_names: S distinct names, used in messages and results.
             action_names: A distinct names.
-            copy: False shares the arrays of a sparse (S * A, S) matrix where they can be stored as they are (CSR with
-                int32 indices, no zeros, rows that sum to 1); do not change them afterwards.
+            copy: False shares the arrays of a sparse (S * A, S) matrix (CSR with int32 indices, no zeros, rows that sum
+                to 1) and of (S, A) rewards of type float64, where they can be stored as they are; do not change them
+                afterwards.
 
         Returns:
             The MDP; its pairs are the available ones in the order (s, a). A terminal state has one pair.

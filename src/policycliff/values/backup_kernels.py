@@ -12,7 +12,6 @@ import numpy as np
 
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
 
-UNIT_ROUNDOFF = 2.0**-53
 BLOCK = 64
 # Unsigned indices spare the test for negative ones that would count from the end: a third of the time of a sweep.
 ONE = np.uint64(1)
@@ -195,22 +194,26 @@ def soft_sweep(
 
 
 @compiled
+def soft_state(q: Floats, base: Floats, start: int, end: int, temperature: float, policy: Floats) -> float:
+    """Set policy = base * exp(q / temperature) over pairs start:end, normalised; returns the soft maximum."""
+    top = -np.inf
+    for pair in range(start, end):
+        if base[pair] > 0.0 and q[pair] > top:
+            top = q[pair]
+    total = 0.0
+    for pair in range(start, end):
+        policy[pair] = base[pair] * math.exp((q[pair] - top) / temperature) if base[pair] > 0.0 else 0.0
+        total += policy[pair]
+    for pair in range(start, end):
+        policy[pair] /= total
+    return top + temperature * math.log(total)
+
+
+@compiled
 def soft_weights(offsets: Integers, q: Floats, base: Floats, temperature: float, policy: Floats) -> None:
     """Set policy = base * exp(q / temperature), normalised in each state."""
     for state in range(offsets.size - 1):
-        top = -np.inf
-        for pair in range(offsets[state], offsets[state + 1]):
-            if base[pair] > 0.0 and q[pair] > top:
-                top = q[pair]
-        total = 0.0
-        for pair in range(offsets[state], offsets[state + 1]):
-            weight = 0.0
-            if base[pair] > 0.0:
-                weight = base[pair] * math.exp((q[pair] - top) / temperature)
-            policy[pair] = weight
-            total += weight
-        for pair in range(offsets[state], offsets[state + 1]):
-            policy[pair] /= total
+        soft_state(q, base, offsets[state], offsets[state + 1], temperature, policy)
 
 
 @compiled

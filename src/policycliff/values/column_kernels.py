@@ -7,12 +7,10 @@ much again.
 # Kernels take the arrays of an MDP one by one, by position.
 # ruff: noqa: PLR0917
 
-import math
-
 import numpy as np
 
 from policycliff.mdp.compilation import Floats, Indices, Integers, compiled
-from policycliff.values.backup_kernels import ONE, back_up
+from policycliff.values.backup_kernels import ONE, back_up, soft_state
 
 COLUMNS = 8
 
@@ -82,21 +80,10 @@ def soft_row(
 ) -> None:
     """Set new_v = soft maximum of q, weights = the soft policy, paid = its reward, with the regularizer's share."""
     for state in range(new_v.size):
-        top = -np.inf
-        for pair in range(offsets[state], offsets[state + 1]):
-            if base[pair] > 0.0 and q[pair] > top:
-                top = q[pair]
-        total = 0.0
-        for pair in range(offsets[state], offsets[state + 1]):
-            weight = 0.0
-            if base[pair] > 0.0:
-                weight = base[pair] * math.exp((q[pair] - top) / temperature)
-            weights[pair] = weight
-            total += weight
-        new_v[state] = top + temperature * math.log(total)
+        first, last = offsets[state], offsets[state + 1]
+        new_v[state] = soft_state(q, base, first, last, temperature, weights)
         earned, expected = 0.0, 0.0
-        for pair in range(offsets[state], offsets[state + 1]):
-            weights[pair] /= total
+        for pair in range(first, last):
             earned += weights[pair] * rewards[pair]
             expected += weights[pair] * q[pair]
         # The value is the expected Q-value plus the regularizer's share.

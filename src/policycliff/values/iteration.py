@@ -24,15 +24,7 @@ from policycliff.values.certificates import Certificate, certify
 from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain
 from policycliff.values.operator import Backup, BellmanOperator
 from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
-
-# Sweeps under one policy between two backups: until the range of the change has shrunk to this share.
-EVALUATION_SHARE = 1e-3
-EVALUATION_LIMIT = 1000
-# Actions within this share of the range of the first change take part in the first sweeps, later ones a fifth as far.
-# A state whose best action is missing costs a backup; more rows cost time and memory.
-SLACK_SHARE, SLACK_DECAY = 0.4, 0.2
-# Backups in a row without a better bound after which rounding is all that is left.
-PATIENCE = 50
+from policycliff.values.sweep_kernels import EVALUATION_LIMIT, EVALUATION_SHARE, PATIENCE, SLACK_DECAY, SLACK_SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,23 +292,27 @@ def _together(plan: _Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Sol
 
 def _one_by_one(plan: _Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Solutions:
     """Each reward alone, on several threads."""
+    count = len(rewards)
+    values, q = np.empty((count, plan.mdp.n_states)), np.empty((count, plan.mdp.n_pairs))
+    bounds, sweeps = np.empty(count), np.empty(count, np.int64)
 
-    def run(reward: Float64[np.ndarray, " pairs"]) -> Solution:
-        world = plan.mdp.with_rewards(reward)
+    def run(row: int) -> str:
+        world = plan.mdp.with_rewards(rewards[row])
         if plan.moved is None:
-            return solve(world, method=plan.method, tolerance=plan.tolerance, regularizer=plan.regularizer, threads=1)
-        return solve_in_order(world, plan.moved, tolerance=plan.tolerance, limit=plan.limit, start=plan.start)
+            found = solve(world, method=plan.method, tolerance=plan.tolerance, regularizer=plan.regularizer)
+        else:
+            found = solve_in_order(world, plan.moved, tolerance=plan.tolerance, limit=plan.limit, start=plan.start)
+        values[row], q[row], bounds[row], sweeps[row] = (
+            found.values,
+            found.q_values,
+            found.error_bound,
+            found.iterations,
+        )
+        return found.status
 
     with ThreadPoolExecutor(plan.threads, thread_name_prefix="policycliff") as pool:
-        found = list(pool.map(run, rewards))
-    shape = (len(found), plan.mdp.n_states), (len(found), plan.mdp.n_pairs)
-    arrays = (
-        np.array([solution.values for solution in found]).reshape(shape[0]),
-        np.array([solution.q_values for solution in found]).reshape(shape[1]),
-        np.array([solution.error_bound for solution in found]),
-        np.array([solution.iterations for solution in found], np.int64),
-    )
-    return _pack(plan, rewards, arrays, tuple(solution.status for solution in found))
+        statuses = tuple(pool.map(run, range(count)))
+    return _pack(plan, rewards, (values, q, bounds, sweeps), statuses)
 
 
 def _pack(

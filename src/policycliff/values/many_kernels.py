@@ -12,13 +12,17 @@ from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compil
 from policycliff.values.backup_kernels import keep_rows, maxima, soft_value_all
 from policycliff.values.certificate_kernels import Constants, span_certificate
 from policycliff.values.column_kernels import COLUMNS, average_row, back_up_rows, range_of_change, soft_row
-from policycliff.values.sweep_kernels import kept_sweeps
+from policycliff.values.sweep_kernels import (
+    EVALUATION_LIMIT,
+    EVALUATION_SHARE,
+    PATIENCE,
+    SLACK_DECAY,
+    SLACK_SHARE,
+    kept_sweeps,
+)
 
 # Outcomes of a reward.
 RUNNING, DONE, AT_FLOOR, AT_LIMIT = -1, 0, 1, 2
-# As in `policycliff.values.iteration`.
-EVALUATION_SHARE, EVALUATION_LIMIT, PATIENCE = 1e-3, 1000, 50
-SLACK_SHARE, SLACK_DECAY = 0.4, 0.2
 
 
 @compiled
