@@ -60,9 +60,10 @@ if TYPE_CHECKING:
     from policycliff.rewards.inverse import inverse_bellman
     from policycliff.rollouts.audit import Audit, audit
     from policycliff.statements.run import theorems
-    from policycliff.values.many import Solutions, solve_many
+    from policycliff.values.many import solve_many
     from policycliff.values.regularizers import KL, Entropy
     from policycliff.values.solution import Solution
+    from policycliff.values.solutions import Solutions
     from policycliff.values.solve import solve
 
 _MODULES = {
@@ -95,7 +96,7 @@ _MODULES = {
     "SoftPolicyBounds": "policycliff.cliffs.soft.result",
     "SoftPolicyFigure": "policycliff.policies.continuous",
     "Solution": "policycliff.values.solution",
-    "Solutions": "policycliff.values.many",
+    "Solutions": "policycliff.values.solutions",
     "StabilityRadius": "policycliff.cliffs.radius.result",
     "TemperatureCalibration": "policycliff.cliffs.soft.calibration",
     "TieBreakerDesign": "policycliff.cliffs.design.result",

@@ -1,0 +1,106 @@
+"""What one worker of `solve_many` does: solve a block of rewards under one plan.
+
+Without absorbing states, and for soft policies, eight rewards at a time share each pass over the kernel; elsewhere each
+is solved alone, with the order of the states found once.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from policycliff.mdp.compilation import frozen
+from policycliff.mdp.model import MDP
+from policycliff.values.column_kernels import COLUMNS
+from policycliff.values.gauss_seidel import Reordered, absorbing
+from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, settle_rows, solve_hard_rows, solve_soft_rows
+from policycliff.values.operator import make_constants
+from policycliff.values.regularizers import Regularizer
+from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
+from policycliff.values.solve import solve, solve_in_order
+
+# Eight vectors of values of this many states fit into a processor's own cache; beyond, eight at once gain nothing.
+TOGETHER_LIMIT = 4_000
+
+STATUSES = {DONE: CONVERGED, AT_FLOOR: ROUNDING_FLOOR, AT_LIMIT: ITERATION_LIMIT}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What is the same for all rewards."""
+
+    mdp: MDP
+    start: Float64[np.ndarray, " states"] | None
+    tolerance: float
+    regularizer: Regularizer | None
+    limit: int
+    threads: int
+    method: str
+    moved: Reordered | None
+
+
+class Rows(NamedTuple):
+    """The optima of a block of rewards, row by row, as in `Solutions`."""
+
+    values: Float64[np.ndarray, "rewards states"]
+    q_values: Float64[np.ndarray, "rewards pairs"]
+    error_bounds: Float64[np.ndarray, " rewards"]
+    iterations: Int64[np.ndarray, " rewards"]
+    statuses: tuple[str, ...]
+
+
+def solve_rows(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows:
+    """Solve checked rewards on the threads of the plan."""
+    return _together(plan, rewards) if plan.method == "modified_policy_iteration" else _one_by_one(plan, rewards)
+
+
+def _together(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows:
+    """Modified policy iteration, eight rewards a pass where their values fit into the cache."""
+    mdp, count = plan.mdp, len(rewards)
+    base = frozen(np.ones(1)) if plan.regularizer is None else plan.regularizer.base(mdp)
+    constants = make_constants(mdp, plan.regularizer, base)
+    shifted = not absorbing(mdp).any()
+    together = mdp.n_states <= TOGETHER_LIMIT
+    start = frozen(np.empty(0)) if plan.start is None else plan.start
+    q, values = np.empty((count, mdp.n_pairs)), np.empty((count, mdp.n_states))
+    shifts, bounds = np.zeros(count), np.empty(count)
+    codes, sweeps = np.empty(count, np.int64), np.zeros(count, np.int64)
+    kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities)
+    settings = (constants, plan.tolerance, plan.limit, shifted)
+
+    def run(rows: slice) -> None:
+        out, counts = (start, rewards[rows], q[rows], shifts[rows], bounds[rows]), (codes[rows], sweeps[rows])
+        if plan.regularizer is None:
+            solve_hard_rows(*kernel, *settings, together, *out, *counts)
+        else:
+            solve_soft_rows(*kernel, base, *settings, together, *out, *counts)
+        ends = (shifts[rows], bounds[rows], q[rows], values[rows])
+        settle_rows(mdp.offsets, mdp.terminal, base, constants.temperature, *ends)
+
+    with ThreadPoolExecutor(plan.threads, thread_name_prefix="policycliff") as pool:
+        for _ in pool.map(run, [slice(first, first + COLUMNS) for first in range(0, count, COLUMNS)]):
+            pass
+    return Rows(values, q, bounds, sweeps, tuple(STATUSES[code] for code in codes.tolist()))
+
+
+def _one_by_one(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows:
+    """Each reward alone."""
+    count = len(rewards)
+    values, q = np.empty((count, plan.mdp.n_states)), np.empty((count, plan.mdp.n_pairs))
+    bounds, sweeps = np.empty(count), np.empty(count, np.int64)
+
+    def run(row: int) -> str:
+        world = plan.mdp.with_rewards(rewards[row])
+        if plan.moved is None:
+            found = solve(world, method=plan.method, tolerance=plan.tolerance, regularizer=plan.regularizer)
+        else:
+            found = solve_in_order(world, plan.moved, tolerance=plan.tolerance, limit=plan.limit, start=plan.start)
+        values[row], q[row] = found.values, found.q_values
+        bounds[row], sweeps[row] = found.error_bound, found.iterations
+        return found.status
+
+    with ThreadPoolExecutor(plan.threads, thread_name_prefix="policycliff") as pool:
+        statuses = tuple(pool.map(run, range(count)))
+    return Rows(values, q, bounds, sweeps, statuses)
