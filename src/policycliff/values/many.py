@@ -6,23 +6,26 @@ Cost: O(nonzeros) for eight rewards a backup, at the speed of memory for one. Re
 start from its values, and mostly need one improvement.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.messages import as_integer, check_kind, fail
+from policycliff.mdp.messages import as_integer, check_choice, check_kind, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.gauss_seidel import absorbing, reordered
 from policycliff.values.many_kernels import first_wrong
-from policycliff.values.many_rows import Plan, solve_rows
+from policycliff.values.many_rows import Plan, Rows, solve_rows
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution
 from policycliff.values.solutions import Solutions
 from policycliff.values.solve import check_settings
 from policycliff.values.threads import available_threads
+
+Solver = Callable[[Plan, Float64[np.ndarray, "rewards pairs"]], Rows]
 
 
 @overload
@@ -35,6 +38,8 @@ def solve_many(
     regularizer: Regularizer | None = None,
     max_iterations: int = 1_000_000,
     threads: int | None = None,
+    executor: str = "threads",
+    device: str | None = None,
 ) -> Iterator[Solutions]: ...
 @overload
 def solve_many(
@@ -46,6 +51,8 @@ def solve_many(
     regularizer: Regularizer | None = None,
     max_iterations: int = 1_000_000,
     threads: int | None = None,
+    executor: str = "threads",
+    device: str | None = None,
 ) -> Solutions: ...
 def solve_many(
     mdp: MDP,
@@ -56,6 +63,8 @@ def solve_many(
     regularizer: Regularizer | None = None,
     max_iterations: int = 1_000_000,
     threads: int | None = None,
+    executor: str = "threads",
+    device: str | None = None,
 ) -> Solutions | Iterator[Solutions]:
     """Optimal values and Q-values of an MDP under each of many rewards, each with its proven error bound.
 
@@ -68,12 +77,18 @@ def solve_many(
         regularizer: None, `Entropy` or `KL`, as in `solve`.
         max_iterations: sweeps over all pairs after which to give up, for each reward.
         threads: threads to spread the rewards over; by default one for each processor. Results do not depend on it.
+        executor: "threads", or "ray": the rewards are spread over the Ray cluster that this process is connected to, or
+            over one that Ray starts on this machine (extra `ray`). The results are the same to the bit, and what a
+            worker that dies was doing is done again.
+        device: None, or a PyTorch device such as "cuda" (extra `torch`): all rewards of a block at once. The results
+            differ by less than the sum of their error bounds.
 
     Returns:
         The `Solutions`; for an iterator an iterator of one `Solutions` a block, each solved when it is asked for.
 
     Raises:
         InvalidInputError: an argument is out of range; the message names the reward and the pair.
+        MissingExtraError: the executor or the device needs a package that is not installed.
 
     Example:
         >>> import numpy as np
@@ -89,6 +104,7 @@ def solve_many(
     name = check_settings(
         mdp, method="auto", tolerance=tolerance, regularizer=regularizer, limit=max_iterations, threads=threads
     )
+    solver = _choose_solver(executor, device)
     plan = Plan(
         mdp=mdp,
         start=_first_values(mdp, start),
@@ -100,8 +116,29 @@ def solve_many(
         moved=reordered(mdp, absorbing(mdp)) if name == "gauss_seidel" else None,
     )
     if isinstance(rewards, Iterator):
-        return (_solve_block(plan, block, f"rewards of block {number}") for number, block in enumerate(rewards))
-    return _solve_block(plan, rewards, "rewards")
+        blocks = enumerate(rewards)
+        return (_solve_block(plan, solver, block, f"rewards of block {number}") for number, block in blocks)
+    return _solve_block(plan, solver, rewards, "rewards")
+
+
+def _choose_solver(executor: str, device: str | None) -> Solver:
+    """What solves a block of rewards; packages of extras are imported here, before work starts."""
+    check_choice("executor", executor, ("threads", "ray"))
+    if device is None:
+        if executor == "threads":
+            return solve_rows
+        from policycliff.values.many_ray import solve_rows_on_ray
+
+        return solve_rows_on_ray
+    if executor != "threads":
+        raise fail(
+            got=f"device = {device!r} with executor = {executor!r}",
+            expected="a device or an executor, not both",
+            remedy="Leave one out.",
+        )
+    from policycliff.values.many_torch import choose_device, solve_rows_on_device
+
+    return partial(solve_rows_on_device, device=choose_device(device))
 
 
 def _first_values(mdp: MDP, start: Solution | None) -> Float64[np.ndarray, " states"] | None:
@@ -116,10 +153,10 @@ def _first_values(mdp: MDP, start: Solution | None) -> Float64[np.ndarray, " sta
     return start.values
 
 
-def _solve_block(plan: Plan, given: Any, name: str) -> Solutions:
+def _solve_block(plan: Plan, solver: Solver, given: Any, name: str) -> Solutions:
     """Check one block of rewards and solve it."""
     rewards = _checked(plan.mdp, given, name)
-    rows = solve_rows(plan, rewards)
+    rows = solver(plan, rewards)
     return Solutions(
         mdp=plan.mdp,
         rewards=rewards,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from policycliff.errors import InvalidInputError
+from policycliff.extras import require
 from policycliff.mdp.messages import fail
 from policycliff.mdp.sources.enumeration import enumerated_source
-from policycliff.mdp.sources.extras import require
 from policycliff.mdp.sources.source import MDPSource
 from policycliff.mdp.sources.toy_text import toy_text_source
 
