@@ -23,3 +23,7 @@ class SourceNotFoundError(PolicyCliffError, FileNotFoundError):
 
 class MissingExtraError(PolicyCliffError, ImportError):
     """An optional dependency is not installed; the message names the extra to install."""
+
+
+class WorkerLostError(PolicyCliffError, RuntimeError):
+    """Work that was spread over other processes was given up, because each that took it died."""

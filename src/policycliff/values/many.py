@@ -18,6 +18,7 @@ from policycliff.mdp.messages import as_integer, check_choice, check_kind, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.gauss_seidel import absorbing, reordered
 from policycliff.values.many_kernels import first_wrong
+from policycliff.values.many_ray import require_ray, solve_rows_on_ray
 from policycliff.values.many_rows import Plan, Rows, solve_rows
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution
@@ -77,9 +78,10 @@ def solve_many(
         regularizer: None, `Entropy` or `KL`, as in `solve`.
         max_iterations: sweeps over all pairs after which to give up, for each reward.
         threads: threads to spread the rewards over; by default one for each processor. Results do not depend on it.
+            With Ray the threads, and processors, of each task; by default one.
         executor: "threads", or "ray": the rewards are spread over the Ray cluster that this process is connected to, or
-            over one that Ray starts on this machine (extra `ray`). The results are the same to the bit, and what a
-            worker that dies was doing is done again.
+            over one that Ray starts on this machine (extra `ray`). The results are the same to the bit on processors of
+            one kind, and what a worker that dies was doing is done again.
         device: None, or a PyTorch device such as "cuda" (extra `torch`): all rewards of a block at once. The results
             differ by less than the sum of their error bounds.
 
@@ -89,6 +91,7 @@ def solve_many(
     Raises:
         InvalidInputError: an argument is out of range; the message names the reward and the pair.
         MissingExtraError: the executor or the device needs a package that is not installed.
+        WorkerLostError: Ray gave some rewards up, because every worker that took them died.
 
     Example:
         >>> import numpy as np
@@ -105,13 +108,15 @@ def solve_many(
         mdp, method="auto", tolerance=tolerance, regularizer=regularizer, limit=max_iterations, threads=threads
     )
     solver = _choose_solver(executor, device)
+    if device is not None:
+        name = "modified_policy_iteration"
     plan = Plan(
         mdp=mdp,
         start=_first_values(mdp, start),
         tolerance=float(tolerance),
         regularizer=regularizer,
         limit=as_integer("max_iterations", max_iterations),
-        threads=available_threads() if threads is None else threads,
+        threads=threads or (available_threads() if executor == "threads" else 1),
         method=name,
         moved=reordered(mdp, absorbing(mdp)) if name == "gauss_seidel" else None,
     )
@@ -127,8 +132,7 @@ def _choose_solver(executor: str, device: str | None) -> Solver:
     if device is None:
         if executor == "threads":
             return solve_rows
-        from policycliff.values.many_ray import solve_rows_on_ray
-
+        require_ray()
         return solve_rows_on_ray
     if executor != "threads":
         raise fail(
