@@ -26,4 +26,4 @@ class MissingExtraError(PolicyCliffError, ImportError):
 
 
 class WorkerLostError(PolicyCliffError, RuntimeError):
-    """Work that was spread over other processes was given up, because each that took it died."""
+    """Work for other processes was given up: each that took it died, or none could start it."""

@@ -56,7 +56,7 @@ def solve_rows_on_ray(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"])
 
     Raises:
         InvalidInputError: no node has so many processors.
-        WorkerLostError: every worker that took a piece died; the message says which rewards.
+        WorkerLostError: every worker that took a piece died, or none could start; the message says which rewards.
     """
     count = len(rewards)
     if count == 0:
@@ -103,7 +103,10 @@ def _pieces(plan: Plan, count: int, slots: int) -> list[slice]:
 def _solved(
     ray: Any, plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"], pieces: list[slice], limit: int
 ) -> Generator[tuple[slice, Rows], None, None]:
-    """Each piece when it is solved, at most `limit` of them under way; those left at the end are cancelled."""
+    """Each piece when it is solved, at most `limit` of them under way; those left after an error are cancelled.
+
+    A cancelled task ends after the group of rewards in its hands; Ray may let one run on that was about to start.
+    """
     task = _task(solve_rows).options(num_cpus=plan.threads)
     shared = ray.put(_bare(plan))
     waiting: dict[Any, slice] = {}
@@ -135,16 +138,23 @@ def _bare(plan: Plan) -> Plan:
 
 def _result(ray: Any, reference: Any, piece: slice) -> Rows:
     """What a task returned; what it raised is raised here as it was."""
+    rows = f"rows {piece.start} to {piece.stop - 1} of the rewards"
     try:
         found: Rows = ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        error.cause.add_note(f"In a Ray task, for rows {piece.start} to {piece.stop - 1} of the rewards.")
-        raise error.cause from None
     except ray.exceptions.RayError as error:
-        reason = str(error).partition("\n")[0]
-        raise WorkerLostError(
-            f"Got no result for rows {piece.start} to {piece.stop - 1} of the rewards from Ray "
-            f"({type(error).__name__}: {reason}); expected a worker that lives to the end in {RETRIES + 1} attempts. "
-            "If memory ran out, run fewer tasks on a node with a larger `threads`; else see the node's logs."
-        ) from error
+        cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+        if isinstance(cause, ray.exceptions.RayError):
+            raise WorkerLostError(_given_up(rows, cause)) from error
+        cause.add_note(f"In a Ray task, for {rows}.")
+        raise cause from None
     return found
+
+
+def _given_up(rows: str, error: Exception) -> str:
+    """What to say when Ray itself fails."""
+    reason = str(error).partition("\n")[0]
+    return (
+        f"Got no result for {rows} from Ray ({type(error).__name__}: {reason}); expected a worker that can import "
+        f"policycliff and lives to the end (each task is tried {RETRIES + 1} times). Install policycliff "
+        "on every node; if memory ran out, run fewer tasks at a time with a larger `threads`."
+    )
