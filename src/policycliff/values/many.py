@@ -20,6 +20,7 @@ from policycliff.values.gauss_seidel import absorbing, reordered
 from policycliff.values.many_kernels import first_wrong
 from policycliff.values.many_ray import require_ray, solve_rows_on_ray
 from policycliff.values.many_rows import Plan, Rows, solve_rows
+from policycliff.values.many_torch import choose_device, solve_rows_on_device
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution
 from policycliff.values.solutions import Solutions
@@ -91,7 +92,7 @@ def solve_many(
     Raises:
         InvalidInputError: an argument is out of range; the message names the reward and the pair.
         MissingExtraError: the executor or the device needs a package that is not installed.
-        WorkerLostError: Ray gave some rewards up, because every worker that took them died.
+        WorkerLostError: every Ray worker that took some of the rewards died, or none could start.
 
     Example:
         >>> import numpy as np
@@ -140,8 +141,6 @@ def _choose_solver(executor: str, device: str | None) -> Solver:
             expected="a device or an executor, not both",
             remedy="Leave one out.",
         )
-    from policycliff.values.many_torch import choose_device, solve_rows_on_device
-
     return partial(solve_rows_on_device, device=choose_device(device))
 
 
