@@ -289,9 +289,10 @@ def test_a_cluster_is_started_where_there_is_none_and_kept(ray, monkeypatch):
 @pytest.mark.usefixtures("ray", "small_pieces")
 def test_the_example_in_the_docs():
     page = Path(__file__).parents[2] / "docs" / "how-to" / "many-rewards.md"
-    example = next(block for block in page.read_text(encoding="utf-8").split("```") if 'executor="ray"' in block[9:])
+    blocks = page.read_text(encoding="utf-8").split("```python\n")[1:]
+    example = next(block for block in blocks if 'executor="ray"' in block).partition("```")[0]
     names = {}
-    exec(compile(example.removeprefix("python\n"), page.name, "exec"), names)
+    exec(compile(example, page.name, "exec"), names)
     assert_same(names["found"], solve_many(names["mdp"], names["noisy"]))
 
 
