@@ -13,7 +13,7 @@ Sources: Puterman (1994), section 6.3.3; Wingate and Seppi, Prioritization metho
 import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64
 
-from policycliff.mdp.compilation import Floats, Indices, Integers, frozen
+from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.certificates import certify
 from policycliff.values.iteration import Monitor, Outcome
@@ -25,8 +25,6 @@ from policycliff.values.sweep_kernels import gauss_seidel_sweeps, improve_in_pla
 SWEEPS, SHARE = 30, 0.03
 # Improvements in a row that change no less than the best before, after which a certificate is asked for.
 PATIENCE = 5
-
-Room = tuple[Integers, Indices, Floats, Floats]
 
 
 def absorbing(mdp: MDP) -> Bool[np.ndarray, " states"]:
@@ -54,7 +52,7 @@ def gauss_seidel(
     mdp, n_states = operator.mdp, operator.mdp.n_states
     kernel = (mdp.offsets, mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards, mdp.gamma)
     monitor = Monitor(tolerance=tolerance, limit=limit, patience=PATIENCE)
-    fixed, room = absorbing(mdp), _room(mdp)
+    fixed = absorbing(mdp)
     order = outwards(mdp) if order is None else order
     forwards = frozen(np.arange(n_states, dtype=np.int32))
     turns = (forwards, frozen(forwards[::-1]))
@@ -79,7 +77,7 @@ def gauss_seidel(
             v, spare, stalled = backup.values, backup.v, 0
         else:
             _sweep_outwards(
-                mdp, order, frozen(rank), room, v=v, best=best, fixed=fixed, change=max(SHARE * change, 0.25 * aim)
+                mdp, order, frozen(rank), v=v, best=best, fixed=fixed, change=max(SHARE * change, 0.25 * aim)
             )
 
 
@@ -87,26 +85,22 @@ def _sweep_outwards(
     mdp: MDP,
     order: Int32[np.ndarray, " states"],
     rank: Int32[np.ndarray, " states"],
-    room: Room,
     *,
     v: Float64[np.ndarray, " states"],
     best: Int64[np.ndarray, " states"],
     fixed: Bool[np.ndarray, " states"],
     change: float,
 ) -> None:
-    """Move v towards the values of the policy that takes pair best[s] in state s; its rows go into the room."""
-    kernel = (mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards)
-    keep_in_order(order, rank, best, *kernel, *room)
+    """Move v towards the values of the policy that takes pair best[s] in state s."""
+    kernel, size = (mdp.indptr, mdp.successors, mdp.probabilities, mdp.rewards), mdp.successors.size
+    # Memory that is not written to is not used.
+    starts, rewards = np.empty(mdp.n_states + 1, mdp.indptr.dtype), np.empty(mdp.n_states)
+    rows = (starts, np.empty(size, np.int32), np.empty(size), rewards)
+    keep_in_order(order, rank, best, *kernel, *rows)
     ordered = v[order]
-    if not gauss_seidel_sweeps(*room, mdp.gamma, ordered, change, SWEEPS):
-        recentre(*room, mdp.gamma, frozen(fixed[order]), ordered)
+    if not gauss_seidel_sweeps(*rows, mdp.gamma, ordered, change, SWEEPS):
+        recentre(*rows, mdp.gamma, frozen(fixed[order]), ordered)
     v[order] = ordered
-
-
-def _room(mdp: MDP) -> Room:
-    """Room for the rows of one policy; memory that is not written to is not used."""
-    size = mdp.successors.size
-    return np.empty(mdp.n_states + 1, np.int64), np.empty(size, np.int32), np.empty(size), np.empty(mdp.n_states)
 
 
 def lower_bound(operator: BellmanOperator, fixed: Bool[np.ndarray, " states"]) -> Float64[np.ndarray, " states"]:

@@ -18,7 +18,7 @@ EVALUATION_SHARE = 1e-3
 EVALUATION_LIMIT = 1000
 # Actions within this share of the range of the first change take part in the first sweeps, later ones a fifth as far.
 # A state whose best action is missing costs a backup; more rows cost time and memory.
-SLACK_SHARE, SLACK_DECAY = 0.4, 0.2
+SLACK_SHARE, SLACK_DECAY = 0.3, 0.2
 # Backups in a row without a better bound after which rounding is all that is left.
 PATIENCE = 50
 
@@ -28,7 +28,7 @@ def chosen_rows(
     pairs: Integers, indptr: Integers, successors: Indices, probabilities: Floats
 ) -> tuple[Integers, Indices, Floats]:
     """The rows of the chosen pairs, one a state, copied next to each other (CSR)."""
-    out_indptr = np.empty(pairs.size + 1, np.int64)
+    out_indptr = np.empty(pairs.size + 1, indptr.dtype)
     out_indptr[0] = 0
     for state in range(pairs.size):
         out_indptr[state + 1] = out_indptr[state] + indptr[pairs[state] + 1] - indptr[pairs[state]]
@@ -180,7 +180,7 @@ def improve_in_place(
     v: Floats,
     best: Integers,
 ) -> float:
-    """Set v = max (R + gamma P v) in place, states in this order, and best to the maxima; returns the largest change."""
+    """Set v = max (R + gamma P v) in place, states in this order, and best to its pairs; returns the largest change."""
     largest = 0.0
     for place in range(order.size):
         state = order[place]
