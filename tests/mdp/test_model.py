@@ -95,10 +95,15 @@ def test_without_a_copy_arrays_are_shared_where_they_can_be():
     copied, shared = (MDP.from_arrays(kernel, rewards, 0.5, copy=copy) for copy in (True, False))
     assert np.shares_memory(shared.probabilities, kernel.data)
     assert np.shares_memory(shared.successors, kernel.indices)
+    assert np.shares_memory(shared.indptr, kernel.indptr)
     assert np.shares_memory(shared.rewards, rewards)
     assert not any(
         np.shares_memory(ours, theirs)
-        for ours, theirs in ((copied.probabilities, kernel.data), (copied.rewards, rewards))
+        for ours, theirs in (
+            (copied.probabilities, kernel.data),
+            (copied.indptr, kernel.indptr),
+            (copied.rewards, rewards),
+        )
     )
     assert not shared.probabilities.flags.writeable
     assert kernel.data.flags.writeable

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from core_oracles import garnet, linear_program, random_mdp
 
-from policycliff import MDP, solve, token_tree
+from policycliff import MDP, Entropy, solve, solve_many, stability_radius, token_tree
 from policycliff.errors import InvalidInputError
+from policycliff.mdp.compilation import frozen
 
 ITERATIVE = ["value_iteration", "policy_iteration", "modified_policy_iteration", "gauss_seidel"]
 
@@ -153,3 +156,52 @@ def test_where_values_mix_for_long_before_they_end_a_constant_is_found_at_once()
     assert (solution.method, solution.status) == ("gauss_seidel", "converged")
     assert solution.iterations < 100
     assert np.abs(solution.values - solve(solution.mdp, method="policy_iteration").values).max() < 2e-6
+
+
+def slippery_grid(size, labels):
+    """A reward of -1 a step, slips to the sides, one absorbing goal in a corner; labels[i] is the number of cell i."""
+    states = size * size
+    row, column = np.divmod(np.arange(states), size)
+    moves = ((-1, 0), (0, 1), (1, 0), (0, -1))
+    ends = [np.clip(row + a, 0, size - 1) * size + np.clip(column + b, 0, size - 1) for a, b in moves]
+    kernel = np.zeros((states, 4, states))
+    for action in range(4):
+        for turn, mass in ((0, 0.8), (1, 0.1), (-1, 0.1)):
+            np.add.at(kernel, (labels, action, labels[ends[(action + turn) % 4]]), mass)
+    goal = labels[-1]
+    kernel[goal] = np.arange(states) == goal
+    return MDP.from_arrays(kernel, np.where(np.arange(states) == goal, 0.0, -1.0), 0.99)
+
+
+def test_how_states_are_numbered_plays_no_part():
+    size = 18
+    cells = np.arange(size * size)
+    shuffled = np.random.default_rng(0).permutation(cells)
+    plain, backwards, mixed = (
+        solve(slippery_grid(size, labels), tolerance=1e-9) for labels in (cells, cells[::-1].copy(), shuffled)
+    )
+    both = plain.error_bound + max(backwards.error_bound, mixed.error_bound)
+    assert np.abs(backwards.values[::-1] - plain.values).max() <= both
+    assert np.abs(mixed.values[shuffled] - plain.values).max() <= both
+    other = solve(plain.mdp, tolerance=1e-9, method="modified_policy_iteration")
+    assert np.abs(plain.q_values - other.q_values).max() <= plain.error_bound + other.error_bound
+    for solution in (plain, backwards, mixed):
+        assert (solution.method, solution.status) == ("gauss_seidel", "converged")
+        assert solution.iterations <= 40
+
+
+@pytest.mark.parametrize("terminals", [0, 2])
+def test_kernels_with_more_probabilities_than_32_bits_count(terminals):
+    mdp = random_mdp(3, states=40, actions=3, gamma=0.95, terminals=terminals)
+    assert mdp.indptr.dtype == np.int32
+    # So they are stored from 2^31 probabilities on.
+    wide = replace(mdp, indptr=frozen(mdp.indptr.astype(np.int64)))
+    for method in (*ITERATIVE, "auto"):
+        one, other = solve(mdp, method=method), solve(wide, method=method)
+        assert (one.q_values == other.q_values).all()
+        assert one.error_bound == other.error_bound
+    assert stability_radius(mdp).radius == stability_radius(wide).radius
+    rewards = np.tile(mdp.rewards, (9, 1))
+    for regularizer in (None, Entropy(0.1)):
+        one, other = (solve_many(world, rewards, regularizer=regularizer) for world in (mdp, wide))
+        assert (one.q_values == other.q_values).all()

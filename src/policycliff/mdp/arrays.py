@@ -110,7 +110,7 @@ def _list_pairs(mask: Bool[np.ndarray, "states actions"] | None, n_actions: int,
     n_states = frame.n_states
     if mask is None and not frame.terminal.any():
         offsets = np.arange(n_states + 1) * n_actions
-        actions = np.tile(np.arange(n_actions), n_states)
+        actions = np.tile(np.arange(n_actions, dtype=np.int32), n_states)
         return PairList(offsets=offsets, actions=actions, rows=None)
     keep = np.ones((n_states, n_actions), dtype=bool) if mask is None else mask.copy()
     empty = first_true(~keep.any(axis=1) & ~frame.terminal)

@@ -6,10 +6,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int, Int64
 
 from policycliff.errors import InvalidInputError
-from policycliff.mdp.compilation import Floats, Indices, Integers, frozen
+from policycliff.mdp.compilation import Floats, GivenIntegers, Indices, frozen, starts_type
 from policycliff.mdp.kernels import (
     BAD_INDEX,
     BAD_NEGATIVE,
@@ -72,7 +72,7 @@ class PairList:
     """
 
     offsets: Int64[np.ndarray, " offsets"]
-    actions: Int64[np.ndarray, " pairs"]
+    actions: Int[np.ndarray, " pairs"]
     rows: Int64[np.ndarray, " pairs"] | None
 
     def listed(self) -> Int64[np.ndarray, " pairs"]:
@@ -130,7 +130,7 @@ def assemble(
         )
     return Blocks(
         offsets=frozen(pairs.offsets),
-        actions=frozen(pairs.actions),
+        actions=frozen(pairs.actions.astype(np.int32, copy=False)),
         indptr=frozen(indptr),
         successors=frozen(successors),
         probabilities=frozen(probabilities),
@@ -147,7 +147,7 @@ def assemble(
 
 def _checked_rows(
     kernel: sp.csr_array, pairs: PairList, frame: Frame, *, copy: bool
-) -> tuple[Integers, Indices, Floats, float]:
+) -> tuple[GivenIntegers, Indices, Floats, float]:
     """The chosen rows as new CSR arrays, and a bound on what their exact sums are off 1.
 
     Without `copy` the given arrays are shared where they can be stored as they are.
@@ -155,11 +155,12 @@ def _checked_rows(
     if pairs.rows is None:
         fine, deviation = rows_are_fine(kernel.indptr, kernel.indices, kernel.data, frame.n_states)
         if fine:
-            indptr, successors = (kernel.indptr.astype(np.int64, copy=copy), kernel.indices.astype(np.int32, copy=copy))
-            return indptr, successors, kernel.data.copy() if copy else kernel.data, deviation
+            starts = kernel.indptr.astype(starts_type(kernel.data.size), copy=copy)
+            successors = kernel.indices.astype(np.int32, copy=copy)
+            return starts, successors, kernel.data.copy() if copy else kernel.data, deviation
     size = int(kernel.indptr[-1])
     indptr, successors, probabilities = (
-        np.empty(pairs.actions.size + 1, np.int64),
+        np.empty(pairs.actions.size + 1, starts_type(size)),
         np.empty(size, np.int32),
         np.empty(size),
     )

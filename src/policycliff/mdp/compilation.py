@@ -34,6 +34,11 @@ def compiled(function: Callable[P, T]) -> Callable[P, T]:
     return cast("Callable[P, T]", kernel)
 
 
+def starts_type(nonzeros: int) -> type[np.signedinteger[Any]]:
+    """The type of `indptr` for so many stored probabilities: int32 where that holds their number."""
+    return np.int32 if nonzeros <= np.iinfo(np.int32).max else np.int64
+
+
 def frozen(array: np.ndarray) -> np.ndarray:
     """A C-contiguous read-only array with the same contents; the caller's own array stays as it is.
 

@@ -117,6 +117,13 @@ def _labels(actions: Any, owners: Int64[np.ndarray, " pairs"]) -> Int64[np.ndarr
         raise fail(
             got=f"action {labels[negative]} at pair {negative}", expected="0 or more", remedy="Index actions from 0."
         )
+    large = first_true(labels > np.iinfo(np.int32).max)
+    if large >= 0:
+        raise fail(
+            got=f"action {labels[large]} at pair {large}",
+            expected=f"at most {np.iinfo(np.int32).max}",
+            remedy="Index actions from 0.",
+        )
     return labels
 
 

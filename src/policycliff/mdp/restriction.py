@@ -62,7 +62,7 @@ def restrict(
         mdp,
         offsets=frozen(np.concatenate([[0], np.cumsum(counts)])),
         actions=frozen(mdp.actions[pairs]),
-        indptr=frozen(np.concatenate([[0], np.cumsum(lengths[pairs])])),
+        indptr=frozen(np.concatenate([[0], np.cumsum(lengths[pairs])]).astype(mdp.indptr.dtype)),
         successors=frozen(mdp.successors[entries]),
         probabilities=frozen(mdp.probabilities[entries]),
         rewards=frozen(reward[pairs]),

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int, Int64
 
 from policycliff.mdp.messages import as_float_vector, fail
 
@@ -11,7 +11,7 @@ from policycliff.mdp.messages import as_float_vector, fail
 def pair_rewards(
     rewards: Any,
     states: Int64[np.ndarray, " pairs"],
-    actions: Int64[np.ndarray, " pairs"],
+    actions: Int[np.ndarray, " pairs"],
     n_states: int,
     *,
     name: str = "rewards",

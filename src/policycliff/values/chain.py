@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Float64, Int, Int32, Int64
 from scipy.sparse.linalg import SuperLU, splu
 
-from policycliff.mdp.compilation import frozen
+from policycliff.mdp.compilation import frozen, starts_type
 from policycliff.mdp.model import MDP
 from policycliff.values.sweep_kernels import chosen_rows, kept_sweeps
 
@@ -24,7 +24,7 @@ DIRECT_LIMIT = 3000
 class Chain:
     """v = r + gamma P v: one row a state; arrays may be longer than needed."""
 
-    indptr: Int64[np.ndarray, " rows"]
+    indptr: Int[np.ndarray, " rows"]
     successors: Int32[np.ndarray, " nonzeros"]
     probabilities: Float64[np.ndarray, " nonzeros"]
     rewards: Float64[np.ndarray, " pairs"]
@@ -85,7 +85,7 @@ def stochastic_chain(
     weights = sp.csr_array((policy, np.arange(mdp.n_pairs), mdp.offsets), shape=(mdp.n_states, mdp.n_pairs))
     matrix = sp.csr_array(weights @ mdp.transitions)
     return Chain(
-        indptr=matrix.indptr.astype(np.int64),
+        indptr=matrix.indptr.astype(starts_type(matrix.nnz)),
         successors=matrix.indices.astype(np.int32),
         probabilities=matrix.data,
         rewards=np.asarray(weights @ pair_rewards),

@@ -64,7 +64,7 @@ def as_chain(mdp: MDP, policy: Float64[np.ndarray, " pairs"], rewards: Float64[n
     return replace(
         mdp,
         offsets=frozen(np.arange(mdp.n_states + 1)),
-        actions=frozen(np.zeros(mdp.n_states, np.int64)),
+        actions=frozen(np.zeros(mdp.n_states, np.int32)),
         indptr=frozen(chain.indptr),
         successors=frozen(chain.successors),
         probabilities=frozen(chain.probabilities),

@@ -7,7 +7,7 @@ threads can fill them at once.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Float64, Int, Int32, Int64
 
 from policycliff.mdp.model import MDP
 from policycliff.values.chain import Chain
@@ -31,7 +31,7 @@ class KeptRows:
 
     starts: Int64[np.ndarray, "ranges 3"]
     offsets: Int64[np.ndarray, " offsets"]
-    indptr: Int64[np.ndarray, " rows"]
+    indptr: Int[np.ndarray, " rows"]
     successors: Int32[np.ndarray, " nonzeros"]
     probabilities: Float64[np.ndarray, " nonzeros"]
     rewards: Float64[np.ndarray, " pairs"]
@@ -91,7 +91,7 @@ def room_for_rows(mdp: MDP, ranges: Ranges) -> KeptRows:
     return KeptRows(
         starts=np.column_stack([states, rows, mdp.indptr[rows]]),
         offsets=np.zeros(mdp.n_states + parts, np.int64),
-        indptr=np.zeros(mdp.n_pairs + parts, np.int64),
+        indptr=np.zeros(mdp.n_pairs + parts, mdp.indptr.dtype),
         successors=np.empty(mdp.successors.size, np.int32),
         probabilities=np.empty(mdp.successors.size),
         rewards=np.empty(mdp.n_pairs),

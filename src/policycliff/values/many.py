@@ -16,7 +16,7 @@ from jaxtyping import Float64
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, check_choice, check_kind, fail
 from policycliff.mdp.model import MDP, check_mdp
-from policycliff.values.gauss_seidel import absorbing, reordered
+from policycliff.values.gauss_seidel import outwards
 from policycliff.values.many_kernels import first_wrong
 from policycliff.values.many_ray import require_ray, solve_rows_on_ray
 from policycliff.values.many_rows import Plan, Rows, solve_rows
@@ -119,7 +119,7 @@ def solve_many(
         limit=as_integer("max_iterations", max_iterations),
         threads=threads or (available_threads() if executor == "threads" else 1),
         method=name,
-        moved=reordered(mdp, absorbing(mdp)) if name == "gauss_seidel" else None,
+        order=outwards(mdp) if name == "gauss_seidel" else None,
     )
     if isinstance(rewards, Iterator):
         blocks = enumerate(rewards)

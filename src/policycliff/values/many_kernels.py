@@ -181,7 +181,7 @@ def solve_hard_rows(
     first, slack, stalled = np.full(n_rows, np.nan), np.zeros(n_rows), np.zeros(n_rows, np.int64)
     kept = (
         np.zeros(n_states + 1, np.int64),
-        np.zeros(indptr.size, np.int64),
+        np.zeros(indptr.size, indptr.dtype),
         np.empty(successors.size, np.int32),
         np.empty(successors.size),
         np.empty(indptr.size - 1),

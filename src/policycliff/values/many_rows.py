@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int32, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.column_kernels import COLUMNS
-from policycliff.values.gauss_seidel import Reordered, absorbing
+from policycliff.values.gauss_seidel import absorbing
 from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, settle_rows, solve_hard_rows, solve_soft_rows
 from policycliff.values.operator import make_constants
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
-from policycliff.values.solve import solve, solve_in_order
+from policycliff.values.solve import solve, solve_outwards
 
 # Eight vectors of values of this many states fit into a processor's own cache; beyond, eight at once gain nothing.
 TOGETHER_LIMIT = 4_000
@@ -38,7 +38,7 @@ class Plan:
     limit: int
     threads: int
     method: str
-    moved: Reordered | None
+    order: Int32[np.ndarray, " states"] | None
 
 
 class Rows(NamedTuple):
@@ -93,10 +93,12 @@ def _one_by_one(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Ro
 
     def run(row: int) -> str:
         world = plan.mdp.with_rewards(rewards[row])
-        if plan.moved is None:
+        if plan.order is None:
             found = solve(world, method=plan.method, tolerance=plan.tolerance, regularizer=plan.regularizer)
         else:
-            found = solve_in_order(world, plan.moved, tolerance=plan.tolerance, limit=plan.limit, start=plan.start)
+            found = solve_outwards(
+                world, tolerance=plan.tolerance, limit=plan.limit, order=plan.order, start=plan.start
+            )
         values[row], q[row] = found.values, found.q_values
         bounds[row], sweeps[row] = found.error_bound, found.iterations
         return found.status

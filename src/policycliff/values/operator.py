@@ -105,7 +105,7 @@ def make_operator(mdp: MDP, regularizer: Regularizer | None, ranges: Ranges, run
     return BellmanOperator(
         mdp=mdp,
         base=base,
-        reward_size=float(np.abs(mdp.rewards).max()),
+        reward_size=max(float(mdp.rewards.max()), -float(mdp.rewards.min())),
         constants=make_constants(mdp, regularizer, base),
         ranges=ranges,
         run=run,

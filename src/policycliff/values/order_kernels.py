@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
+from policycliff.mdp.compilation import Flags, Indices, Integers, compiled
 
 
 @compiled
@@ -36,10 +36,10 @@ def predecessors(first: Integers, successors: Indices) -> tuple[Integers, Indice
 
 
 @compiled
-def by_distance(starts: Integers, before: Indices, seeds: Flags) -> Integers:
+def by_distance(starts: Integers, before: Indices, seeds: Flags) -> Indices:
     """States by the least number of steps to a seed, breadth first; those that reach none come last, in their order."""
     n_states = seeds.size
-    seen, order, found = seeds.copy(), np.empty(n_states, np.int64), 0
+    seen, order, found = seeds.copy(), np.empty(n_states, np.int32), 0
     for state in range(n_states):
         if seeds[state]:
             order[found] = state
@@ -57,28 +57,3 @@ def by_distance(starts: Integers, before: Indices, seeds: Flags) -> Integers:
             order[found] = state
             found += 1
     return order
-
-
-@compiled
-def reorder_rows(
-    order: Integers, offsets: Integers, indptr: Integers, successors: Indices, probabilities: Floats
-) -> tuple[Integers, Integers, Integers, Indices, Floats]:
-    """The arrays of an MDP with its states in this order: offsets, old places of the pairs, and the kernel."""
-    rank = np.empty(order.size, np.int32)
-    for place in range(order.size):
-        rank[order[place]] = place
-    new_offsets, pairs = np.zeros(order.size + 1, np.int64), np.empty(indptr.size - 1, np.int64)
-    new_indptr = np.zeros(indptr.size, np.int64)
-    new_successors, new_probabilities = np.empty(successors.size, np.int32), np.empty(probabilities.size)
-    pair, end = 0, 0
-    for place in range(order.size):
-        for old in range(offsets[order[place]], offsets[order[place] + 1]):
-            for k in range(indptr[old], indptr[old + 1]):
-                new_successors[end] = rank[successors[k]]
-                new_probabilities[end] = probabilities[k]
-                end += 1
-            pairs[pair] = old
-            pair += 1
-            new_indptr[pair] = end
-        new_offsets[place + 1] = pair
-    return new_offsets, pairs, new_indptr, new_successors, new_probabilities

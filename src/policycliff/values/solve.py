@@ -5,17 +5,16 @@ states and no regularizer, and modified policy iteration elsewhere.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int32
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, check_choice, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.values.backup_kernels import shift_and_choose, soft_value_all, soft_weights
 from policycliff.values.backward import solve_backward
-from policycliff.values.gauss_seidel import Reordered, absorbing, gauss_seidel, reordered
+from policycliff.values.gauss_seidel import absorbing, gauss_seidel
 from policycliff.values.iteration import Outcome, modified_policy_iteration, policy_iteration, value_iteration
 from policycliff.values.operator import BellmanOperator, make_operator
 from policycliff.values.regularizers import Regularizer
@@ -78,8 +77,7 @@ def solve(
     if name == "backward":
         return solve_backward(mdp, regularizer, tolerance=float(tolerance))
     if name == "gauss_seidel":
-        moved = reordered(mdp, absorbing(mdp))
-        return solve_in_order(mdp, moved, tolerance=float(tolerance), limit=max_iterations)
+        return solve_outwards(mdp, tolerance=float(tolerance), limit=max_iterations)
     ranges = state_ranges(mdp, threads)
     with workers(len(ranges)) as run:
         operator = make_operator(mdp, regularizer, ranges, run)
@@ -107,26 +105,19 @@ def check_settings(
     return method if method != "auto" else choose_method(mdp, regularizer)
 
 
-def solve_in_order(
+def solve_outwards(
     mdp: MDP,
-    moved: Reordered,
     *,
     tolerance: float,
     limit: int,
+    order: Int32[np.ndarray, " states"] | None = None,
     start: Float64[np.ndarray, " states"] | None = None,
 ) -> Solution:
-    """Gauss-Seidel on the reordered MDP; the answer in the order of the given one.
-
-    `moved` may hold another reward; `start` are values to start from, in the order of `mdp`.
-    """
-    whole = ((0, mdp.n_states),)
+    """Gauss-Seidel sweeps in this order (by default the one of `outwards`), from these values."""
     with workers(1) as run:
-        inner = make_operator(moved.mdp.with_rewards(mdp.rewards[moved.pairs]), None, whole, run)
-        outcome = gauss_seidel(inner, tolerance, limit, None if start is None else start[moved.states])
-        q = np.empty(mdp.n_pairs)
-        q[moved.pairs] = outcome.backup.q
-        found = replace(outcome, backup=replace(outcome.backup, q=q))
-        return _finish(replace(inner, mdp=mdp), found, "gauss_seidel", tolerance=tolerance, regularizer=None)
+        operator = make_operator(mdp, None, ((0, mdp.n_states),), run)
+        outcome = gauss_seidel(operator, tolerance, limit, order=order, start=start)
+        return _finish(operator, outcome, "gauss_seidel", tolerance=tolerance, regularizer=None)
 
 
 def tight_tolerance(rewards: Float64[np.ndarray, "*shape"], share: float = TIGHT) -> float:

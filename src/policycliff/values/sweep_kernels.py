@@ -18,7 +18,7 @@ EVALUATION_SHARE = 1e-3
 EVALUATION_LIMIT = 1000
 # Actions within this share of the range of the first change take part in the first sweeps, later ones a fifth as far.
 # A state whose best action is missing costs a backup; more rows cost time and memory.
-SLACK_SHARE, SLACK_DECAY = 0.4, 0.2
+SLACK_SHARE, SLACK_DECAY = 0.3, 0.2
 # Backups in a row without a better bound after which rounding is all that is left.
 PATIENCE = 50
 
@@ -28,7 +28,7 @@ def chosen_rows(
     pairs: Integers, indptr: Integers, successors: Indices, probabilities: Floats
 ) -> tuple[Integers, Indices, Floats]:
     """The rows of the chosen pairs, one a state, copied next to each other (CSR)."""
-    out_indptr = np.empty(pairs.size + 1, np.int64)
+    out_indptr = np.empty(pairs.size + 1, indptr.dtype)
     out_indptr[0] = 0
     for state in range(pairs.size):
         out_indptr[state + 1] = out_indptr[state] + indptr[pairs[state] + 1] - indptr[pairs[state]]
@@ -170,6 +170,7 @@ def kept_sweeps(
 
 @compiled
 def improve_in_place(
+    order: Indices,
     offsets: Integers,
     indptr: Integers,
     successors: Indices,
@@ -177,32 +178,51 @@ def improve_in_place(
     rewards: Floats,
     gamma: float,
     v: Floats,
-    kept_indptr: Integers,
-    kept_successors: Indices,
-    kept_probabilities: Floats,
-    kept_rewards: Floats,
+    best: Integers,
 ) -> float:
-    """Set v = max (R + gamma P v) in place and keep the row of each maximum; returns the largest change."""
-    largest, end = 0.0, np.uint64(0)
-    kept_indptr[0] = 0
-    for state in range(v.size):
-        top, best = -np.inf, offsets[state]
+    """Set v = max (R + gamma P v) in place, states in this order, and best to its pairs; returns the largest change."""
+    largest = 0.0
+    for place in range(order.size):
+        state = order[place]
+        top, chosen = -np.inf, offsets[state]
         for pair in range(offsets[state], offsets[state + 1]):
             total = 0.0
             for k in range(np.uint64(indptr[pair]), np.uint64(indptr[pair + 1])):
                 total += probabilities[k] * v[np.uint32(successors[k])]
             total = rewards[pair] + gamma * total
-            best = pair if total > top else best
+            chosen = pair if total > top else chosen
             top = max(top, total)
         largest = max(largest, abs(top - v[state]))
         v[state] = top
-        for k in range(np.uint64(indptr[best]), np.uint64(indptr[best + 1])):
-            kept_successors[end] = successors[k]
+        best[state] = chosen
+    return largest
+
+
+@compiled
+def keep_in_order(
+    order: Indices,
+    rank: Indices,
+    best: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    rewards: Floats,
+    kept_indptr: Integers,
+    kept_successors: Indices,
+    kept_probabilities: Floats,
+    kept_rewards: Floats,
+) -> None:
+    """Copy the best rows next to each other with the states in this order, and called by their places in it."""
+    end = np.uint64(0)
+    kept_indptr[0] = 0
+    for place in range(order.size):
+        row = best[order[place]]
+        for k in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+            kept_successors[end] = rank[np.uint32(successors[k])]
             kept_probabilities[end] = probabilities[k]
             end += ONE
-        kept_rewards[state] = rewards[best]
-        kept_indptr[state + 1] = end
-    return largest
+        kept_rewards[place] = rewards[row]
+        kept_indptr[place + 1] = end
 
 
 @compiled
@@ -219,10 +239,10 @@ def gauss_seidel_sweeps(
     """Repeat v = r + gamma P v in place until the largest change is at most `change`; whether that was reached."""
     for _ in range(n_sweeps):
         largest, end = 0.0, np.uint64(0)
-        for state in range(v.size):
+        for state in range(np.uint64(v.size)):
             total = 0.0
             k = end
-            end = np.uint64(indptr[state + 1])
+            end = np.uint64(indptr[state + ONE])
             while k < end:
                 total += probabilities[k] * v[np.uint32(successors[k])]
                 k += ONE

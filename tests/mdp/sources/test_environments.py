@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from policycliff import read_source, solve
+from policycliff import extras, read_source, solve
 from policycliff.errors import InvalidInputError, MissingExtraError
-from policycliff.mdp.sources import extras
 from policycliff.mdp.sources.draws import NotEnumerableError, decimal, outcomes
 from policycliff.mdp.sources.enumeration import enumerated_source
 from policycliff.mdp.sources.environments import parse_options
