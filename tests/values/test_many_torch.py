@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policycliff import KL, MDP, Entropy, solve, solve_many, token_tree
 from policycliff.errors import InvalidInputError, MissingExtraError
-from policycliff.values import many_torch, many_torch_world
+from policycliff.values import many_torch, many_torch_layout
 from policycliff.values.many_torch import choose_device
 
 torch = pytest.importorskip("torch")
@@ -100,7 +100,7 @@ def test_soft_policies(kind, world):
 @pytest.mark.parametrize("regularizer", [None, Entropy(0.5)])
 @pytest.mark.parametrize("longest", [2, 3, 64])
 def test_long_rows_are_cut(longest, regularizer, monkeypatch):
-    monkeypatch.setattr(many_torch_world, "LONGEST", longest)
+    monkeypatch.setattr(many_torch_layout, "LONGEST", longest)
     mdp = ragged(1, states=50, most=40, terminals=1)
     assert np.diff(mdp.indptr).max() > 32
     check_against_processor(mdp, drawn(mdp, 4), regularizer=regularizer)

@@ -5,7 +5,10 @@
 from policycliff.mdp.compilation import Floats, Integers, compiled
 from policycliff.values.certificate_kernels import Constants, span_certificate
 from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, RUNNING
-from policycliff.values.sweep_kernels import EVALUATION_SHARE
+from policycliff.values.sweep_kernels import EVALUATION_SHARE, PATIENCE
+
+# Bounds within this multiple of the floor need no more patience than elsewhere.
+NEAR = 10.0
 
 
 @compiled
@@ -16,6 +19,7 @@ def judge_columns(
     tolerance: float,
     last: bool,
     patience: Integers,
+    best: Floats,
     bounds: Floats,
     shifts: Floats,
     stalled: Integers,
@@ -24,18 +28,18 @@ def judge_columns(
 ) -> None:
     """Judge one backup of each reward; fills what follows `patience`.
 
-    `ranges` (3, rewards) holds the least and the largest entry of T v - v, and the largest of abs(v). A bound that has
-    not become better in `patience` backups is taken for the one that rounding leaves. `spans` are the ranges of change
-    at which sweeps under one policy may stop.
+    `ranges` (3, rewards) holds the least and the largest entry of T v - v, and the largest of abs(v). Where
+    the best bound has not become better in `patience` backups, or in fewer near the floor, rounding is all that is
+    left. `spans` are the changes at which sweeps under one policy may stop.
     """
     for column in range(codes.size):
         low, high, size = ranges[0, column], ranges[1, column], ranges[2, column]
         shift, bound, floor = span_certificate(low, high, size, reward_sizes[column], constants)
-        stalled[column] = 0 if bound < bounds[column] else stalled[column] + 1
-        bounds[column], shifts[column] = bound, shift
+        stalled[column] = 0 if bound < best[column] else stalled[column] + 1
+        bounds[column], shifts[column], best[column] = bound, shift, min(bound, best[column])
         if bound <= tolerance:
             codes[column] = DONE
-        elif bound <= 1.25 * floor or stalled[column] >= patience[column]:
+        elif bound <= 1.25 * floor or stalled[column] >= (patience[column] if bound > NEAR * floor else PATIENCE):
             codes[column] = AT_FLOOR
         else:
             codes[column] = AT_LIMIT if last else RUNNING

@@ -2,19 +2,20 @@
 
 Backups, maxima and the ranges that the certificate of `policycliff.values.certificates` needs are computed on the
 device in float64, one column a reward; the certificate itself on the host, reward by reward. A reward that is done
-leaves the block. Between backups come sweeps under the greedy policy of each reward; soft policies, and worlds in
-which some row has more than `LONGEST` successors, get plain backups. Where no state is absorbing the middle of the
-certified interval is added after each backup.
+leaves the block. Between backups come sweeps under the greedy or soft policy of each reward; hard backups follow each
+other directly where some row has more than `many_torch_layout.LONGEST` successors. Where no state is absorbing the
+middle of the certified interval is added after each backup; elsewhere sweeps are extrapolated.
 
 Rounding. The certificate allows sums in any order, with or without fused operations, and errors of exp and log of 4
-units in the last place. CUDA documents 1 for both in double precision (CUDA C++ Programming Guide, mathematical
-functions: from extensive tests, not proven), SLEEF and Intel's library, which PyTorch uses on processors, document 1.
-TensorFloat-32 concerns matrix products in float32; `policycliff.values.many_torch_world` calls none at all. Results
-are the same in every run on the same device, and differ from those without one by less than the sum of the bounds.
+units in the last place. For both CUDA names 1 in double precision (CUDA C++ Programming Guide, mathematical
+functions: from extensive tests, not proven); so do SLEEF and Intel's library, of which PyTorch uses one on processors.
+TensorFloat-32 concerns matrix products and convolutions in float32; no matrix product of a library is called here at
+all. Results are the same in every run on the same device; they differ from those without one by no more than the sum
+of the bounds.
 
-Cost: a block of C rewards takes about 8 * C * (6 * pairs + (2k + 12) * states) bytes on the device, k the longest row;
-C is chosen so that half of the memory that is free suffices. Small worlds gain nothing: each backup takes some hundred
-calls, whatever its size.
+Cost: a block of C rewards takes about 8 * C * (8 * pairs + (2k + 12) * states) bytes on the device, k the longest row;
+C is chosen so that half of the memory that is free suffices. Small worlds gain nothing: each backup takes tens of calls
+of the device, and more for long rows, whatever its size.
 """
 
 from functools import partial
@@ -32,7 +33,8 @@ from policycliff.values.gauss_seidel import absorbing
 from policycliff.values.many_kernels import settle_rows
 from policycliff.values.many_rows import STATUSES, Plan, Rows
 from policycliff.values.many_torch_blocks import Task, solve_block
-from policycliff.values.many_torch_world import Upload, World, put_on_device
+from policycliff.values.many_torch_layout import Upload, put_on_device
+from policycliff.values.many_torch_world import World
 from policycliff.values.operator import make_constants
 from policycliff.values.sweep_kernels import PATIENCE
 
@@ -117,5 +119,5 @@ def _columns(torch: Any, world: World, device: Any) -> int:
     """How many rewards to solve at once on this device."""
     free = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else DEFAULT_BYTES
     longest = 0 if world.successors is None else len(world.successors)
-    size = 8 * (6 * world.pairs.size + (2 * longest + 12) * world.states.size)
+    size = 8 * (8 * world.pairs.size + (2 * longest + 12) * world.states.size)
     return max(1, min(MOST_COLUMNS, free // size))

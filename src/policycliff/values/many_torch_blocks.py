@@ -11,8 +11,9 @@ from policycliff.values.certificate_kernels import Constants
 from policycliff.values.judge_kernels import judge_columns
 from policycliff.values.many_kernels import RUNNING
 from policycliff.values.many_rows import Plan
+from policycliff.values.many_torch_layout import Upload
 from policycliff.values.many_torch_sweeps import GreedyRows, SoftRows, evaluate, greedy_rows, soft_rows
-from policycliff.values.many_torch_world import Upload, World
+from policycliff.values.many_torch_world import World
 
 # Sweeps under one policy. Where states are absorbing policies are bad before values have spread: few sweeps while more
 # than this share of the choices changes, but for every eighth backup.
@@ -58,6 +59,7 @@ class Judged:
 
     rows: Int64[np.ndarray, " rewards"]
     sizes: Float64[np.ndarray, " rewards"]
+    best: Float64[np.ndarray, " rewards"]
     bounds: Float64[np.ndarray, " rewards"]
     shifts: Float64[np.ndarray, " rewards"]
     stalled: Int64[np.ndarray, " rewards"]
@@ -81,6 +83,7 @@ def solve_block(
     running = Judged(
         rows=np.arange(count),
         sizes=sizes,
+        best=np.full(count, np.inf),
         bounds=np.full(count, np.inf),
         shifts=np.zeros(count),
         stalled=np.zeros(count, np.int64),
@@ -116,6 +119,7 @@ def _judge(
         task.plan.tolerance,
         last,
         np.where(ranges[3] > 0.0, *task.patience),
+        running.best,
         running.bounds,
         running.shifts,
         running.stalled,
@@ -136,8 +140,8 @@ def _advance(task: Task, running: Judged, rewards: Any, *, q: Any, top: Any, cho
         rows = greedy_rows(world, rewards, chosen)
     else:
         return v
-    limit, extrapolate = (SWEEPS, not task.shifted) if settled else (FEW_SWEEPS, False)
-    return evaluate(rows, v, spans=task.upload(running.spans), limit=limit, extrapolate=extrapolate)
+    limit = SWEEPS if settled else FEW_SWEEPS
+    return evaluate(rows, v, spans=task.upload(running.spans), limit=limit, shifted=task.shifted)
 
 
 def _first_values(task: Task, rewards: Any) -> tuple[Any, Any]:

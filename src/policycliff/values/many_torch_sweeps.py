@@ -59,30 +59,38 @@ def soft_rows(world: World, rewards: Any, *, q: Any, top: Any, base: Any, temper
     return SoftRows(world, weights.mul_(world.gamma), paid)
 
 
-def evaluate(rows: GreedyRows | SoftRows, v: Any, *, spans: Any, limit: int, extrapolate: bool) -> Any:
-    """Values of the policies, nearly: until the range of each reward's change is within `spans`.
+def evaluate(rows: GreedyRows | SoftRows, v: Any, *, spans: Any, limit: int, shifted: bool) -> Any:
+    """Values of the policies, nearly: until each reward's changes are within `spans`, after `limit` sweeps at most.
 
-    After `limit` sweeps at most; then `extrapolate` says whether to guess where they are going.
+    `shifted` says that a constant in the values does not matter, so that the range of the changes counts; otherwise
+    their size does, and after three bursts or more without success it is guessed where the values are going.
     """
-    before = v
+    changes: list[Any] = []
     for start in range(0, limit, BURST):
+        before = v
         for _ in range(min(BURST, limit - start)):
             before, v = v, rows.sweep(v)
-        change = v - before
-        if bool((change.amax(dim=0) - change.amin(dim=0) <= spans).all()):
+        changes = [*changes[:2], v - before]
+        high, low = changes[-1].amax(dim=0), changes[-1].amin(dim=0)
+        reach = high - low if shifted else high.maximum(-low)
+        if bool((reach <= spans).all()):
             return v
-    return _extrapolated(rows, before, v) if extrapolate else v
+    if shifted or len(changes) < 3:
+        return v
+    return _extrapolated(rows, v, *changes[1:], apart=limit - 2 * BURST)
 
 
-def _extrapolated(rows: GreedyRows | SoftRows, before: Any, v: Any) -> Any:
-    """The limit of a geometric series of changes (Aitken), for rewards whose largest residual it makes smaller.
+def _extrapolated(rows: GreedyRows | SoftRows, v: Any, earlier: Any, change: Any, *, apart: int) -> Any:
+    """The limit of a geometric series of changes (Aitken), for rewards whose largest change it makes smaller.
 
     Where values mix for long before they reach an absorbing state, if ever, changes shrink by nearly gamma a sweep, in
-    every class of states that lead to each other alike.
+    every class of states that lead to each other alike. `earlier` is the change so many sweeps before the last one:
+    near the end rounding hides the ratio of two in a row.
     """
-    step, after = v - before, rows.sweep(v)
-    change = after - v
-    ratio = (change * step).sum(dim=0) / (step * step).sum(dim=0)
-    guess = after + change * (ratio / (1.0 - ratio))
-    better = (rows.sweep(guess) - guess).abs().amax(dim=0) < change.abs().amax(dim=0)
-    return guess.where(better, after)
+    ratio = ((change * earlier).sum(dim=0) / (earlier * earlier).sum(dim=0)).pow(1.0 / apart)
+    guess = before = v + change * (ratio / (1.0 - ratio))
+    # The rounding of each state's change was multiplied, which some sweeps average out.
+    for _ in range(BURST):
+        before, guess = guess, rows.sweep(guess)
+    better = (guess - before).abs().amax(dim=0) < change.abs().amax(dim=0)
+    return guess.where(better, v)

@@ -4,33 +4,22 @@ Layout. States stand in descending order of their numbers of actions, pairs acti
 of every state, then the second of all states that have one, and so on. Actions that equally many states have form a
 block (actions, states) of consecutive pairs, so that maxima and sums over a state's actions are reductions of blocks,
 whatever the numbers of actions are. The kernel is stored entry by entry in the same way (jagged diagonals): rows
-in descending order of their lengths, first the first entry of every row, then the second. Rows of more than `LONGEST`
-entries are cut, and the sums of their pieces added in the same way.
+in descending order of their lengths, first the first entry of every row, then the second. Long rows are cut, and the
+sums of their pieces added in the same way.
 
-Assumptions: nothing but gathering, products and sums entry by entry, and reductions in float64, each correctly
-rounded or off by one rounding an operation, in an order that is the same in every run. No routine for matrix products
-is called: TensorFloat-32 and float64 emulated on other units, which exist there alone, play no part. No atomic
-additions.
+Assumptions: gathering, sums, products and quotients entry by entry, exp, log, and reductions, all in float64, in an
+order that is the same in every run: no atomic additions. No library's matrix product is called: TensorFloat-32, and
+float64 emulated on units of lower precision, exist there alone.
 
 Cost: one step a successor of the longest row, O(nonzeros * rewards) in all.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
-
-from policycliff.mdp.model import MDP
-
-# Tensors have no types of ours: PyTorch may be missing.
-Upload = Callable[[np.ndarray], Any]
-
-# Rows with more entries are cut into pieces of this length.
-LONGEST = 32
+from jaxtyping import Int64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,87 +127,3 @@ class World:
         return [
             vector[first : first + actions * states].view(actions, states, -1) for first, actions, states in self.blocks
         ]
-
-
-def put_on_device(mdp: MDP, moving: Bool[np.ndarray, " states"], *, padded: bool, upload: Upload) -> World:
-    """Lay the MDP out on a device.
-
-    `moving` is False at absorbing states; `padded` says that sweeps under one policy will be wanted.
-    """
-    states, pairs, blocks = _layout(mdp.offsets)
-    columns = np.argsort(states)[mdp.successors]
-    starts, lengths = mdp.indptr[pairs], np.diff(mdp.indptr)[pairs]
-    longest = int(lengths.max(initial=0))
-    successors = probabilities = None
-    if padded and 0 < longest <= LONGEST:
-        steps = np.arange(longest)[:, None]
-        entries = np.where(steps < lengths, starts + steps, -1)
-        successors = upload(np.where(entries < 0, 0, columns[entries]))
-        probabilities = upload(np.where(entries < 0, 0.0, mdp.probabilities[entries]))
-    return World(
-        states=states,
-        pairs=pairs,
-        blocks=blocks,
-        gamma=float(mdp.gamma),
-        products=tuple(_products(starts, lengths, columns, mdp.probabilities, upload)),
-        successors=successors,
-        probabilities=probabilities,
-        places=upload(np.arange(mdp.n_states)[:, None]),
-        terminal=upload(np.flatnonzero(mdp.terminal[states])),
-        moving=upload(moving[states].astype(np.float64)[:, None]),
-    )
-
-
-def _layout(
-    offsets: Int64[np.ndarray, " offsets"],
-) -> tuple[Int64[np.ndarray, " states"], Int64[np.ndarray, " pairs"], tuple[tuple[int, int, int], ...]]:
-    """The order of the states, that of the pairs, and the blocks: see the module's docstring."""
-    widths = np.diff(offsets)
-    states = np.argsort(-widths, kind="stable")
-    ends = [0, *np.unique(widths).tolist()]
-    pairs, blocks, first = [], [], 0
-    for start, end in pairwise(ends):
-        count = int((widths >= end).sum())
-        pairs.append(np.add.outer(np.arange(start, end), offsets[states[:count]]).ravel())
-        blocks.append((first, end - start, count))
-        first += (end - start) * count
-    return states, np.concatenate(pairs), tuple(blocks)
-
-
-def _products(
-    starts: Int64[np.ndarray, " rows"],
-    lengths: Int64[np.ndarray, " rows"],
-    columns: np.ndarray,
-    weights: np.ndarray | None,
-    upload: Upload,
-) -> list[Product]:
-    """The matrix whose row i has the entries starts[i]:starts[i] + lengths[i]; several, to be applied in turn."""
-    if lengths.max(initial=0) <= LONGEST:
-        return [_product(starts, lengths, columns, weights, upload)]
-    pieces = -(-lengths // LONGEST)
-    firsts = np.cumsum(pieces) - pieces
-    before = LONGEST * (np.arange(pieces.sum()) - np.repeat(firsts, pieces))
-    cut = np.minimum(np.repeat(lengths, pieces) - before, LONGEST)
-    inner = _product(np.repeat(starts, pieces) + before, cut, columns, weights, upload)
-    return [inner, *_products(firsts, pieces, np.arange(pieces.sum()), None, upload)]
-
-
-def _product(
-    starts: Int64[np.ndarray, " rows"],
-    lengths: Int64[np.ndarray, " rows"],
-    columns: np.ndarray,
-    weights: np.ndarray | None,
-    upload: Upload,
-) -> Product:
-    rows = np.argsort(-lengths, kind="stable")
-    counts = [int((lengths > step).sum()) for step in range(int(lengths.max(initial=0)))]
-    diagonals = [starts[rows[:count]] + step for step, count in enumerate(counts)]
-    entries = np.concatenate(diagonals) if diagonals else np.zeros(0, np.int64)
-    moved = bool((np.diff(lengths) > 0).any())
-    return Product(
-        n_rows=lengths.size,
-        counts=tuple(counts),
-        columns=upload(columns[entries]),
-        weights=None if weights is None else upload(weights[entries][:, None]),
-        places=upload(np.argsort(rows)) if moved else None,
-    )
