@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numba import njit
 
 Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 GivenIntegers = npt.NDArray[np.signedinteger[Any]]
 Indices = npt.NDArray[np.int32]

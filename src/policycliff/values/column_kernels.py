@@ -1,4 +1,4 @@
-"""Compiled backups of eight rewards at once, and what a soft policy needs, row by row.
+"""Compiled backups of eight rewards at once.
 
 Values stand interleaved, one column a reward, so that each successor is fetched once for all eight; Q-values and
 rewards have one row a reward. Eight sums written out stay in registers; a loop over an array of sums costs half as
@@ -10,7 +10,7 @@ much again.
 import numpy as np
 
 from policycliff.mdp.compilation import Floats, Indices, Integers, compiled
-from policycliff.values.backup_kernels import ONE, back_up, soft_state
+from policycliff.values.backup_kernels import ONE, back_up
 
 COLUMNS = 8
 
@@ -65,46 +65,3 @@ def back_up_rows(
         return
     for row in range(q.shape[0]):
         back_up(0, q.shape[1], indptr, successors, probabilities, rewards[row], gamma, v[row], q[row])
-
-
-@compiled
-def soft_row(
-    offsets: Integers,
-    q: Floats,
-    rewards: Floats,
-    base: Floats,
-    temperature: float,
-    new_v: Floats,
-    weights: Floats,
-    paid: Floats,
-) -> None:
-    """Set new_v = soft maximum of q, weights = the soft policy, paid = its reward, with the regularizer's share."""
-    for state in range(new_v.size):
-        first, last = offsets[state], offsets[state + 1]
-        new_v[state] = soft_state(q, base, first, last, temperature, weights)
-        earned, expected = 0.0, 0.0
-        for pair in range(first, last):
-            earned += weights[pair] * rewards[pair]
-            expected += weights[pair] * q[pair]
-        # The value is the expected Q-value plus the regularizer's share.
-        paid[state] = earned + new_v[state] - expected
-
-
-@compiled
-def average_row(offsets: Integers, weights: Floats, paid: Floats, ahead: Floats, new_v: Floats) -> None:
-    """Set new_v = paid + the mean of `ahead` under the weights."""
-    for state in range(new_v.size):
-        total = paid[state]
-        for pair in range(offsets[state], offsets[state + 1]):
-            total += weights[pair] * ahead[pair]
-        new_v[state] = total
-
-
-@compiled
-def range_of_change(v: Floats, new_v: Floats) -> tuple[float, float]:
-    """The least and the largest entry of new_v - v."""
-    low, high = np.inf, -np.inf
-    for state in range(v.size):
-        low = min(low, new_v[state] - v[state])
-        high = max(high, new_v[state] - v[state])
-    return low, high

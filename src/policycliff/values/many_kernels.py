@@ -1,4 +1,4 @@
-"""Modified policy iteration for several rewards on one kernel, compiled as a whole, hard or soft.
+"""Modified policy iteration for several rewards on one kernel, compiled as a whole.
 
 As `policycliff.values.iteration`, reward by reward; a reward that is done keeps its values, so that later backups
 reproduce its Q-values.
@@ -11,7 +11,7 @@ import numpy as np
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
 from policycliff.values.backup_kernels import keep_rows, maxima, soft_value_all
 from policycliff.values.certificate_kernels import Constants, span_certificate
-from policycliff.values.column_kernels import COLUMNS, average_row, back_up_rows, range_of_change, soft_row
+from policycliff.values.column_kernels import COLUMNS, back_up_rows
 from policycliff.values.sweep_kernels import (
     EVALUATION_LIMIT,
     EVALUATION_SHARE,
@@ -74,43 +74,7 @@ def _evaluate_kept(
 
 
 @compiled
-def _evaluate_soft(
-    offsets: Integers,
-    indptr: Integers,
-    successors: Indices,
-    probabilities: Floats,
-    gamma: float,
-    spans: Floats,
-    shifts: Floats,
-    weights: Floats,
-    paid: Floats,
-    none: Floats,
-    ahead: Floats,
-    interleaved: Floats,
-    new_v: Floats,
-    v: Floats,
-) -> None:
-    """Set v to the values of the soft policies, nearly, where a span is finite; `new_v` is overwritten."""
-    here, other = new_v, np.empty_like(new_v)
-    for row in range(spans.size):
-        here[row] += shifts[row]
-    for _ in range(EVALUATION_LIMIT):
-        back_up_rows(indptr, successors, probabilities, none, gamma, here, interleaved, ahead)
-        done = True
-        for row in range(spans.size):
-            average_row(offsets, weights[row], paid[row], ahead[row], other[row])
-            low, high = range_of_change(here[row], other[row])
-            done = done and high - low <= spans[row]
-        here, other = other, here
-        if done:
-            break
-    for row in range(spans.size):
-        if np.isfinite(spans[row]):
-            v[row] = here[row]
-
-
-@compiled
-def _set_out(offsets: Integers, start: Floats, rewards: Floats, v: Floats) -> None:
+def set_out(offsets: Integers, start: Floats, rewards: Floats, v: Floats) -> None:
     """Set v to the start, or to max R: a backup of 0 that needs no pass over the kernel."""
     for row in range(v.shape[0]):
         if start.size > 0:
@@ -121,7 +85,7 @@ def _set_out(offsets: Integers, start: Floats, rewards: Floats, v: Floats) -> No
 
 
 @compiled
-def _size(vector: Floats) -> float:
+def largest_size(vector: Floats) -> float:
     """The largest absolute entry."""
     largest = 0.0
     for entry in vector:
@@ -130,12 +94,12 @@ def _size(vector: Floats) -> float:
 
 
 @compiled
-def _certify(
+def certify_row(
     row: int,
     low: float,
     high: float,
     v: Floats,
-    rewards: Floats,
+    reward_size: float,
     constants: Constants,
     tolerance: float,
     last: bool,
@@ -144,7 +108,7 @@ def _certify(
     stalled: Integers,
 ) -> tuple[int, float]:
     """The outcome of a backup of one reward, and the range of changes that is small enough in its evaluation."""
-    shift, bound, floor = span_certificate(low, high, _size(v), _size(rewards), constants)
+    shift, bound, floor = span_certificate(low, high, largest_size(v), reward_size, constants)
     stalled[row] = 0 if bound < bounds[row] else stalled[row] + 1
     bounds[row], shifts[row] = bound, shift
     target = 0.75 * max(tolerance, floor) / max(constants.amplification, 1.0)
@@ -165,6 +129,7 @@ def solve_hard_rows(
     start: Floats,
     rewards: Floats,
     q: Floats,
+    values: Floats,
     shifts: Floats,
     bounds: Floats,
     codes: Integers,
@@ -172,13 +137,16 @@ def solve_hard_rows(
 ) -> None:
     """Solve the rewards (rows, pairs) from `start` (states,), or if that is empty from max R; fills what follows.
 
+    `q` and `values`, its maxima, are those of the last backup: `shifts` is to be added, see `shift_rows`.
+
     `shifted` adds the middle of the certified interval after each backup: right where no state is absorbing. `together`
     backs eight rows up at once.
     """
     n_states, n_rows = offsets.size - 1, rewards.shape[0]
-    v, new_v = np.empty((n_rows, n_states)), np.empty((n_rows, n_states))
+    v = np.empty((n_rows, n_states))
     interleaved = np.empty((n_states if together and n_rows == COLUMNS else 0, COLUMNS))
     first, slack, stalled = np.full(n_rows, np.nan), np.zeros(n_rows), np.zeros(n_rows, np.int64)
+    sizes = np.array([largest_size(reward) for reward in rewards])
     kept = (
         np.zeros(n_states + 1, np.int64),
         np.zeros(indptr.size, indptr.dtype),
@@ -188,15 +156,15 @@ def solve_hard_rows(
     )
     kernel = (offsets, indptr, successors, probabilities)
     codes[:], bounds[:] = RUNNING, np.inf
-    _set_out(offsets, start, rewards, v)
+    set_out(offsets, start, rewards, v)
     for sweep in range(limit):
         back_up_rows(indptr, successors, probabilities, rewards, constants.gamma, v, interleaved, q)
         for row in range(n_rows):
             if codes[row] != RUNNING:
                 continue
-            low, high = maxima(0, n_states, offsets, q[row], v[row], new_v[row])
-            given = (low, high, v[row], rewards[row], constants, tolerance, sweep + 1 == limit)
-            codes[row], target = _certify(row, *given, shifts, bounds, stalled)
+            low, high = maxima(0, n_states, offsets, q[row], v[row], values[row])
+            given = (low, high, v[row], sizes[row], constants, tolerance, sweep + 1 == limit)
+            codes[row], target = certify_row(row, *given, shifts, bounds, stalled)
             sweeps[row] = sweep + 1
             if codes[row] != RUNNING:
                 continue
@@ -207,60 +175,22 @@ def solve_hard_rows(
             if 2.0 * bounds[row] <= first[row]:
                 slack[row], span = 2.0 * bounds[row], target
             shift = shifts[row] if shifted else 0.0
-            vectors = (rewards[row], q[row], new_v[row], v[row])
+            vectors = (rewards[row], q[row], values[row], v[row])
             _evaluate_kept(*kernel, *vectors, constants.gamma, slack[row], span, shift, kept)
         if (codes != RUNNING).all():
             break
 
 
 @compiled
-def solve_soft_rows(
-    offsets: Integers,
-    indptr: Integers,
-    successors: Indices,
-    probabilities: Floats,
-    base: Floats,
-    constants: Constants,
-    tolerance: float,
-    limit: int,
-    shifted: bool,
-    together: bool,
-    start: Floats,
-    rewards: Floats,
-    q: Floats,
-    shifts: Floats,
-    bounds: Floats,
-    codes: Integers,
-    sweeps: Integers,
-) -> None:
-    """The same for soft policies."""
-    n_states, n_rows = offsets.size - 1, rewards.shape[0]
-    v, new_v = np.empty((n_rows, n_states)), np.empty((n_rows, n_states))
-    interleaved = np.empty((n_states if together and n_rows == COLUMNS else 0, COLUMNS))
-    spans, stalled, steps = np.empty(n_rows), np.zeros(n_rows, np.int64), np.zeros(n_rows)
-    weights, paid = np.empty(rewards.shape), np.empty((n_rows, n_states))
-    ahead, none = np.empty(rewards.shape), np.zeros(rewards.shape)
-    codes[:], bounds[:] = RUNNING, np.inf
-    _set_out(offsets, start, rewards, v)
-    for sweep in range(limit):
-        back_up_rows(indptr, successors, probabilities, rewards, constants.gamma, v, interleaved, q)
-        spans[:] = np.inf
-        for row in range(n_rows):
-            if codes[row] != RUNNING:
-                continue
-            soft = (base, constants.temperature, new_v[row], weights[row], paid[row])
-            soft_row(offsets, q[row], rewards[row], *soft)
-            low, high = range_of_change(v[row], new_v[row])
-            given = (low, high, v[row], rewards[row], constants, tolerance, sweep + 1 == limit)
-            codes[row], target = _certify(row, *given, shifts, bounds, stalled)
-            sweeps[row] = sweep + 1
-            if codes[row] == RUNNING:
-                spans[row] = max(EVALUATION_SHARE * (high - low), target)
-                steps[row] = shifts[row] if shifted else 0.0
-        if (codes != RUNNING).all():
-            break
-        policies = (weights, paid, none, ahead, interleaved, new_v, v)
-        _evaluate_soft(offsets, indptr, successors, probabilities, constants.gamma, spans, steps, *policies)
+def shift_rows(offsets: Integers, terminal: Flags, shifts: Floats, bounds: Floats, q: Floats, values: Floats) -> None:
+    """Move Q-values and values to the middle of their certified intervals, outside terminal states."""
+    for row in range(q.shape[0]):
+        shift = shifts[row] if np.isfinite(bounds[row]) else 0.0
+        for state in range(terminal.size):
+            if not terminal[state]:
+                values[row, state] += shift
+                for pair in range(offsets[state], offsets[state + 1]):
+                    q[row, pair] += shift
 
 
 @compiled

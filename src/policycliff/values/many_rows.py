@@ -15,7 +15,8 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.gauss_seidel import absorbing
-from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, settle_rows, solve_hard_rows, solve_soft_rows
+from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, shift_rows, solve_hard_rows
+from policycliff.values.many_soft_kernels import solve_soft_rows
 from policycliff.values.operator import make_constants
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
@@ -71,13 +72,13 @@ def _together(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows
     settings = (constants, plan.tolerance, plan.limit, shifted)
 
     def run(rows: slice) -> None:
-        out, counts = (start, rewards[rows], q[rows], shifts[rows], bounds[rows]), (codes[rows], sweeps[rows])
+        out = (start, rewards[rows], q[rows], values[rows])
+        counts = (shifts[rows], bounds[rows], codes[rows], sweeps[rows])
         if plan.regularizer is None:
             solve_hard_rows(*kernel, *settings, together, *out, *counts)
         else:
             solve_soft_rows(*kernel, base, *settings, together, *out, *counts)
-        ends = (shifts[rows], bounds[rows], q[rows], values[rows])
-        settle_rows(mdp.offsets, mdp.terminal, base, constants.temperature, *ends)
+        shift_rows(mdp.offsets, mdp.terminal, shifts[rows], bounds[rows], q[rows], values[rows])
 
     with ThreadPoolExecutor(plan.threads, thread_name_prefix="policycliff") as pool:
         for _ in pool.map(run, [slice(first, first + COLUMNS) for first in range(0, count, COLUMNS)]):
