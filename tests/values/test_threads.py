@@ -1,4 +1,4 @@
-"""Threads, and passes over eight rewards at once, change no bit of a result."""
+"""Threads change no bit of a result; who is solved together with whom changes it within the error bounds."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,5 @@ def test_eight_rewards_at_once_are_as_one(regularizer):
     together = solve_many(mdp, rewards, regularizer=regularizer)
     for row in range(0, 8, 3):
         alone = solve_many(mdp, rewards[row : row + 1], regularizer=regularizer)
-        if regularizer is None:
-            assert (alone.q_values[0] == together.q_values[row]).all()
         both = alone.error_bounds[0] + together.error_bounds[row]
         assert np.abs(alone.q_values[0] - together.q_values[row]).max() <= both

@@ -18,7 +18,7 @@ ONE = np.uint64(1)
 
 
 @compiled
-def _first_best(first: int, last: int, q: Floats) -> int:
+def first_best(first: int, last: int, q: Floats) -> int:
     """The first maximiser of q among first:last."""
     best, top = first, q[first]
     for pair in range(first + 1, last):
@@ -146,7 +146,7 @@ def hard_start(offsets: Integers, rewards: Floats, new_v: Floats) -> tuple[float
     """The hard sweep from v = 0, which needs no kernel: new_v = max R."""
     low, high = np.inf, -np.inf
     for state in range(new_v.size):
-        new_v[state] = rewards[_first_best(offsets[state], offsets[state + 1], rewards)]
+        new_v[state] = rewards[first_best(offsets[state], offsets[state + 1], rewards)]
         low = min(low, new_v[state])
         high = max(high, new_v[state])
     return low, high
@@ -221,7 +221,7 @@ def greedy_weights(offsets: Integers, q: Floats, policy: Floats) -> None:
     """Set policy = 1 on the first maximiser of q in each state, 0 elsewhere."""
     policy[:] = 0.0
     for state in range(offsets.size - 1):
-        policy[_first_best(offsets[state], offsets[state + 1], q)] = 1.0
+        policy[first_best(offsets[state], offsets[state + 1], q)] = 1.0
 
 
 @compiled
@@ -234,7 +234,7 @@ def shift_and_choose(
         if not terminal[state]:
             for pair in range(offsets[state], offsets[state + 1]):
                 q[pair] += shift
-        best = _first_best(offsets[state], offsets[state + 1], q)
+        best = first_best(offsets[state], offsets[state + 1], q)
         policy[best] = 1.0
         values[state] = q[best]
 

@@ -104,7 +104,7 @@ def solve_many(
     """
     check_mdp(mdp)
     if start is not None:
-        check_kind("start", start, Solution, made_by="solve")
+        _check_start(mdp, start)
     name = check_settings(
         mdp, method="auto", tolerance=tolerance, regularizer=regularizer, limit=max_iterations, threads=threads
     )
@@ -113,7 +113,7 @@ def solve_many(
         name = "modified_policy_iteration"
     plan = Plan(
         mdp=mdp,
-        start=_first_values(mdp, start),
+        start=start,
         tolerance=float(tolerance),
         regularizer=regularizer,
         limit=as_integer("max_iterations", max_iterations),
@@ -144,16 +144,15 @@ def _choose_solver(executor: str, device: str | None) -> Solver:
     return partial(solve_rows_on_device, device=choose_device(device))
 
 
-def _first_values(mdp: MDP, start: Solution | None) -> Float64[np.ndarray, " states"] | None:
-    if start is None:
-        return None
-    if start.values.size != mdp.n_states:
+def _check_start(mdp: MDP, start: Any) -> None:
+    check_kind("start", start, Solution, made_by="solve")
+    sizes = (start.mdp.n_states, start.mdp.n_pairs)
+    if sizes != (mdp.n_states, mdp.n_pairs):
         raise fail(
-            got=f"a `start` with {start.values.size} states",
-            expected=f"{mdp.n_states}, those of the MDP",
+            got=f"a `start` with {sizes[0]} states and {sizes[1]} pairs",
+            expected=f"{mdp.n_states} and {mdp.n_pairs}, those of the MDP",
             remedy="Solve this MDP under one of the rewards, and start from that.",
         )
-    return start.values
 
 
 def _solve_block(plan: Plan, solver: Solver, given: Any, name: str) -> Solutions:

@@ -1,4 +1,4 @@
-"""Modified policy iteration for several rewards on one kernel, compiled as a whole.
+"""What the solvers of many rewards share, compiled: the start, the outcome of each backup, the last step.
 
 As `policycliff.values.iteration`, reward by reward; a reward that is done keeps its values, so that later backups
 reproduce its Q-values.
@@ -9,17 +9,10 @@ reproduce its Q-values.
 import numpy as np
 
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
-from policycliff.values.backup_kernels import keep_rows, maxima, soft_value_all
+from policycliff.values.backup_kernels import maxima, soft_value_all
 from policycliff.values.certificate_kernels import Constants, span_certificate
-from policycliff.values.column_kernels import COLUMNS, back_up_rows
-from policycliff.values.sweep_kernels import (
-    EVALUATION_LIMIT,
-    EVALUATION_SHARE,
-    PATIENCE,
-    SLACK_DECAY,
-    SLACK_SHARE,
-    kept_sweeps,
-)
+from policycliff.values.column_kernels import back_up_rows
+from policycliff.values.sweep_kernels import PATIENCE
 
 # Outcomes of a reward.
 RUNNING, DONE, AT_FLOOR, AT_LIMIT = -1, 0, 1, 2
@@ -48,29 +41,12 @@ def _judge(bound: float, floor: float, tolerance: float, stalled: int, last: boo
 
 
 @compiled
-def _evaluate_kept(
-    offsets: Integers,
-    indptr: Integers,
-    successors: Indices,
-    probabilities: Floats,
-    rewards: Floats,
-    q: Floats,
-    new_v: Floats,
-    v: Floats,
-    gamma: float,
-    slack: float,
-    span: float,
-    shift: float,
-    kept: tuple[Integers, Integers, Indices, Floats, Floats],
-) -> None:
-    """Set v to the values of the actions within the slack, nearly; `new_v` is overwritten."""
-    n_states = v.size
-    keep_rows(0, n_states, slack, offsets, indptr, successors, probabilities, rewards, q, new_v, *kept)
-    for state in range(n_states):
-        new_v[state] += shift
-    whole = np.array([[0, 0, 0], [n_states, indptr.size - 1, successors.size]])
-    if not kept_sweeps(whole, *kept, gamma, new_v, v, span, EVALUATION_LIMIT):
-        v[:] = new_v
+def largest_size(vector: Floats) -> float:
+    """The largest absolute entry."""
+    largest = 0.0
+    for entry in vector:
+        largest = max(largest, abs(entry))
+    return largest
 
 
 @compiled
@@ -85,100 +61,59 @@ def set_out(offsets: Integers, start: Floats, rewards: Floats, v: Floats) -> Non
 
 
 @compiled
-def largest_size(vector: Floats) -> float:
-    """The largest absolute entry."""
-    largest = 0.0
-    for entry in vector:
-        largest = max(largest, abs(entry))
-    return largest
-
-
-@compiled
-def certify_row(
-    row: int,
-    low: float,
-    high: float,
-    v: Floats,
-    reward_size: float,
-    constants: Constants,
-    tolerance: float,
-    last: bool,
-    shifts: Floats,
-    bounds: Floats,
-    stalled: Integers,
-) -> tuple[int, float]:
-    """The outcome of a backup of one reward, and the range of changes that is small enough in its evaluation."""
-    shift, bound, floor = span_certificate(low, high, largest_size(v), reward_size, constants)
-    stalled[row] = 0 if bound < bounds[row] else stalled[row] + 1
-    bounds[row], shifts[row] = bound, shift
-    target = 0.75 * max(tolerance, floor) / max(constants.amplification, 1.0)
-    return _judge(bound, floor, tolerance, stalled[row], last), target
-
-
-@compiled
-def solve_hard_rows(
-    offsets: Integers,
+def next_q_values(
     indptr: Integers,
     successors: Indices,
     probabilities: Floats,
+    rewards: Floats,
+    gamma: float,
+    guess: Floats,
+    v: Floats,
+    interleaved: Floats,
+    q: Floats,
+) -> None:
+    """Set q = R + gamma P v, or, if `guess` (pairs,) is not empty, R + guess, which needs no pass over the kernel."""
+    if guess.size == 0:
+        back_up_rows(indptr, successors, probabilities, rewards, gamma, v, interleaved, q)
+        return
+    for row in range(q.shape[0]):
+        for pair in range(guess.size):
+            q[row, pair] = rewards[row, pair] + guess[pair]
+
+
+@compiled
+def judge_rows(
+    low: Floats,
+    high: Floats,
+    v: Floats,
+    sizes: Floats,
     constants: Constants,
     tolerance: float,
-    limit: int,
-    shifted: bool,
-    together: bool,
-    start: Floats,
-    rewards: Floats,
-    q: Floats,
-    values: Floats,
+    last: bool,
+    guessed: bool,
     shifts: Floats,
     bounds: Floats,
+    best: Floats,
+    stalled: Integers,
     codes: Integers,
     sweeps: Integers,
+    targets: Floats,
 ) -> None:
-    """Solve the rewards (rows, pairs) from `start` (states,), or if that is empty from max R; fills what follows.
+    """Certify a backup of each running reward, from the range of its change; guessed Q-values certify nothing.
 
-    `q` and `values`, its maxima, are those of the last backup: `shifts` is to be added, see `shift_rows`.
-
-    `shifted` adds the middle of the certified interval after each backup: right where no state is absorbing. `together`
-    backs eight rows up at once.
+    Fills what follows `guessed`; `targets` are the ranges of change that are small enough in an evaluation.
     """
-    n_states, n_rows = offsets.size - 1, rewards.shape[0]
-    v = np.empty((n_rows, n_states))
-    interleaved = np.empty((n_states if together and n_rows == COLUMNS else 0, COLUMNS))
-    first, slack, stalled = np.full(n_rows, np.nan), np.zeros(n_rows), np.zeros(n_rows, np.int64)
-    sizes = np.array([largest_size(reward) for reward in rewards])
-    kept = (
-        np.zeros(n_states + 1, np.int64),
-        np.zeros(indptr.size, indptr.dtype),
-        np.empty(successors.size, np.int32),
-        np.empty(successors.size),
-        np.empty(indptr.size - 1),
-    )
-    kernel = (offsets, indptr, successors, probabilities)
-    codes[:], bounds[:] = RUNNING, np.inf
-    set_out(offsets, start, rewards, v)
-    for sweep in range(limit):
-        back_up_rows(indptr, successors, probabilities, rewards, constants.gamma, v, interleaved, q)
-        for row in range(n_rows):
-            if codes[row] != RUNNING:
-                continue
-            low, high = maxima(0, n_states, offsets, q[row], v[row], values[row])
-            given = (low, high, v[row], sizes[row], constants, tolerance, sweep + 1 == limit)
-            codes[row], target = certify_row(row, *given, shifts, bounds, stalled)
-            sweeps[row] = sweep + 1
-            if codes[row] != RUNNING:
-                continue
-            span = max(EVALUATION_SHARE * (high - low), target)
-            slack[row] *= SLACK_DECAY
-            if np.isnan(first[row]):
-                first[row] = slack[row] = SLACK_SHARE * (high - low)
-            if 2.0 * bounds[row] <= first[row]:
-                slack[row], span = 2.0 * bounds[row], target
-            shift = shifts[row] if shifted else 0.0
-            vectors = (rewards[row], q[row], values[row], v[row])
-            _evaluate_kept(*kernel, *vectors, constants.gamma, slack[row], span, shift, kept)
-        if (codes != RUNNING).all():
-            break
+    for row in range(codes.size):
+        if codes[row] != RUNNING:
+            continue
+        shift, bound, floor = span_certificate(low[row], high[row], largest_size(v[row]), sizes[row], constants)
+        shifts[row] = shift
+        targets[row] = 0.75 * max(tolerance, floor) / max(constants.amplification, 1.0)
+        if not guessed:
+            stalled[row] = 0 if bound < best[row] else stalled[row] + 1
+            bounds[row], best[row] = bound, min(bound, best[row])
+            sweeps[row] += 1
+            codes[row] = _judge(bound, floor, tolerance, stalled[row], last)
 
 
 @compiled

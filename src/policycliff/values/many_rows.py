@@ -15,11 +15,12 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.gauss_seidel import absorbing
-from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, shift_rows, solve_hard_rows
+from policycliff.values.many_hard_kernels import solve_hard_rows
+from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, shift_rows
 from policycliff.values.many_soft_kernels import solve_soft_rows
 from policycliff.values.operator import make_constants
 from policycliff.values.regularizers import Regularizer
-from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
+from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR, Solution
 from policycliff.values.solve import solve, solve_outwards
 
 # Eight vectors of values of this many states fit into a processor's own cache; beyond, eight at once gain nothing.
@@ -33,13 +34,18 @@ class Plan:
     """What is the same for all rewards."""
 
     mdp: MDP
-    start: Float64[np.ndarray, " states"] | None
+    start: Solution | None
     tolerance: float
     regularizer: Regularizer | None
     limit: int
     threads: int
     method: str
     order: Int32[np.ndarray, " states"] | None
+
+
+def values_of(start: Solution | None) -> Float64[np.ndarray, " states"] | None:
+    """The values to start from."""
+    return None if start is None else start.values
 
 
 class Rows(NamedTuple):
@@ -64,7 +70,11 @@ def _together(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows
     constants = make_constants(mdp, plan.regularizer, base)
     shifted = not absorbing(mdp).any()
     together = mdp.n_states <= TOGETHER_LIMIT
-    start = frozen(np.empty(0)) if plan.start is None else plan.start
+    start, guess = frozen(np.empty(0)), frozen(np.empty(0))
+    if plan.start is not None:
+        # Without a pass over the kernel: Q - R of the start.
+        start = frozen(np.where(mdp.terminal, 0.0, plan.start.values))
+        guess = frozen(plan.start.q_values - plan.start.mdp.rewards)
     q, values = np.empty((count, mdp.n_pairs)), np.empty((count, mdp.n_states))
     shifts, bounds = np.zeros(count), np.empty(count)
     codes, sweeps = np.empty(count, np.int64), np.zeros(count, np.int64)
@@ -72,7 +82,7 @@ def _together(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows
     settings = (constants, plan.tolerance, plan.limit, shifted)
 
     def run(rows: slice) -> None:
-        out = (start, rewards[rows], q[rows], values[rows])
+        out = (start, guess, rewards[rows], q[rows], values[rows])
         counts = (shifts[rows], bounds[rows], codes[rows], sweeps[rows])
         if plan.regularizer is None:
             solve_hard_rows(*kernel, *settings, together, *out, *counts)
@@ -98,7 +108,7 @@ def _one_by_one(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Ro
             found = solve(world, method=plan.method, tolerance=plan.tolerance, regularizer=plan.regularizer)
         else:
             found = solve_outwards(
-                world, tolerance=plan.tolerance, limit=plan.limit, order=plan.order, start=plan.start
+                world, tolerance=plan.tolerance, limit=plan.limit, order=plan.order, start=values_of(plan.start)
             )
         values[row], q[row] = found.values, found.q_values
         bounds[row], sweeps[row] = found.error_bound, found.iterations

@@ -100,7 +100,7 @@ def _make_task(plan: Plan, base: Float64[np.ndarray, " base"], upload: Upload) -
         world=world,
         constants=make_constants(mdp, plan.regularizer, base),
         base=None if plan.regularizer is None else upload(base[world.pairs][:, None]),
-        start=None if plan.start is None else upload(plan.start[world.states][:, None]),
+        start=None if plan.start is None else upload(plan.start.values[world.states][:, None]),
         shifted=shifted,
         patience=(PATIENCE, PATIENCE) if shifted else _patience(mdp),
         upload=upload,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.degeneracy.incomplete_evidence import (
@@ -63,7 +63,7 @@ class IncompleteRewardCertificate:
 
     status: str
     states: Int64[np.ndarray, " found"]
-    actions: Int64[np.ndarray, " found"]
+    actions: Int32[np.ndarray, " found"]
     advantages: Float64[np.ndarray, " found"]
     weighted_gains: Float64[np.ndarray, " found"]
     one_step_gain: float

@@ -1,0 +1,151 @@
+"""Newton's step for eight rewards at once: from a backup to the values of its policies, nearly.
+
+A backup gives the residual d = T v - v and policies w, greedy or soft. Their values are v + e with e = d + gamma P_w e.
+Only some digits of e are needed between two backups, so its sweeps run in single precision, on residuals scaled to at
+most 1: half the memory to fetch. Certificates rest on the backups, which are in double precision.
+"""
+# Kernels take the arrays of an MDP one by one, by position.
+# ruff: noqa: PLR0917, FBT001
+
+import numpy as np
+
+from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, Singles, compiled
+from policycliff.values.backup_kernels import ONE
+from policycliff.values.column_kernels import COLUMNS
+from policycliff.values.sweep_kernels import EVALUATION_LIMIT, EVALUATION_SHARE
+
+NOTHING = np.float32(0.0)
+# Sweeps in a row that bring no reward nearer, after which single precision is exhausted.
+WITHOUT_PROGRESS = 10
+
+
+@compiled
+def sweep_columns(
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    gamma: np.float32,
+    weights: Singles,
+    residuals: Singles,
+    e: Singles,
+    other: Singles,
+) -> None:
+    """Set other = residuals + gamma P_w e, (states, 8); sums that are written out stay in registers."""
+    last, end = np.uint64(0), np.uint64(0)
+    for state in range(np.uint64(e.shape[0])):
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = NOTHING
+        first, last = last, np.uint64(offsets[state + ONE])
+        for pair in range(first, last):
+            k = end
+            end = np.uint64(indptr[pair + ONE])
+            t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = NOTHING
+            while k < end:
+                mass, ahead = np.float32(probabilities[k]), np.uint32(successors[k])
+                t0 += mass * e[ahead, 0]
+                t1 += mass * e[ahead, 1]
+                t2 += mass * e[ahead, 2]
+                t3 += mass * e[ahead, 3]
+                t4 += mass * e[ahead, 4]
+                t5 += mass * e[ahead, 5]
+                t6 += mass * e[ahead, 6]
+                t7 += mass * e[ahead, 7]
+                k += ONE
+            a0 += weights[pair, 0] * t0
+            a1 += weights[pair, 1] * t1
+            a2 += weights[pair, 2] * t2
+            a3 += weights[pair, 3] * t3
+            a4 += weights[pair, 4] * t4
+            a5 += weights[pair, 5] * t5
+            a6 += weights[pair, 6] * t6
+            a7 += weights[pair, 7] * t7
+        other[state, 0] = residuals[state, 0] + gamma * a0
+        other[state, 1] = residuals[state, 1] + gamma * a1
+        other[state, 2] = residuals[state, 2] + gamma * a2
+        other[state, 3] = residuals[state, 3] + gamma * a3
+        other[state, 4] = residuals[state, 4] + gamma * a4
+        other[state, 5] = residuals[state, 5] + gamma * a5
+        other[state, 6] = residuals[state, 6] + gamma * a6
+        other[state, 7] = residuals[state, 7] + gamma * a7
+
+
+@compiled
+def _spreads(e: Singles, other: Singles, out: Singles) -> None:
+    """Set out to the length of the range of other - e in each column."""
+    low, high = np.full(COLUMNS, np.inf, np.float32), np.full(COLUMNS, -np.inf, np.float32)
+    for state in range(e.shape[0]):
+        for column in range(COLUMNS):
+            change = other[state, column] - e[state, column]
+            low[column] = min(low[column], change)
+            high[column] = max(high[column], change)
+    out[:] = high - low
+
+
+@compiled
+def _newton_steps(
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    gamma: float,
+    weights: Singles,
+    bars: Floats,
+    residuals: Singles,
+) -> Singles:
+    """The fixed points of e = residuals + gamma P_w e, until each column changes by a range below its bar."""
+    e, other = residuals.copy(), np.empty_like(residuals)
+    spreads, best, idle = np.empty(COLUMNS, np.float32), np.full(COLUMNS, np.inf), 0
+    for _ in range(EVALUATION_LIMIT):
+        sweep_columns(offsets, indptr, successors, probabilities, np.float32(gamma), weights, residuals, e, other)
+        _spreads(e, other, spreads)
+        e, other = other, e
+        left = spreads > bars
+        idle = 0 if (left & (spreads < best)).any() else idle + 1
+        best = np.minimum(best, spreads)
+        if not left.any() or idle >= WITHOUT_PROGRESS:
+            break
+    return e
+
+
+@compiled
+def newton_step(
+    offsets: Integers,
+    indptr: Integers,
+    successors: Indices,
+    probabilities: Floats,
+    gamma: float,
+    weights: Singles,
+    running: Flags,
+    low: Floats,
+    high: Floats,
+    targets: Floats,
+    shifted: bool,
+    steps: Floats,
+    new_v: Floats,
+    v: Floats,
+) -> None:
+    """Set v to the values of the policies, nearly, plus the steps, where rewards are running.
+
+    `offsets`, `indptr`, `successors` and `probabilities` are those of the rows with weights, (rows, 8), in each column.
+    `shifted` says that a constant in the residuals plays no part. Sweeps end where the range of the change has shrunk
+    enough, or is below its target.
+    """
+    n_rows, n_states = v.shape
+    residuals, bars = np.zeros((n_states, COLUMNS), np.float32), np.full(COLUMNS, np.inf)
+    middles, scales = np.zeros(n_rows), np.zeros(n_rows)
+    for row in range(n_rows):
+        middle = 0.5 * (low[row] + high[row]) if shifted else 0.0
+        scale = max(high[row] - middle, middle - low[row])
+        # Beyond these there is nothing to gain, or no number to scale.
+        if running[row] and 1e-290 < scale < 1e290:
+            span = max(EVALUATION_SHARE * (high[row] - low[row]), targets[row])
+            middles[row], scales[row], bars[row] = middle, scale, span / scale
+            for state in range(n_states):
+                residuals[state, row] = (new_v[row, state] - v[row, state] - middle) / scale
+    e = _newton_steps(offsets, indptr, successors, probabilities, gamma, weights, bars, residuals)
+    for row in range(n_rows):
+        if scales[row] > 0.0:
+            for state in range(n_states):
+                v[row, state] += middles[row] + steps[row] + scales[row] * e[state, row]
+        elif running[row]:
+            v[row] = new_v[row] + steps[row]
