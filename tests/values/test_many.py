@@ -1,5 +1,7 @@
 """Many rewards at once: each is within its own bound of the exact optimum, and as `solve` says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from core_oracles import brute_force, exact_error, random_mdp, recipes
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from policycliff import KL, MDP, Entropy, optimal_actions, solve, solve_many
 from policycliff.errors import InvalidInputError
+from policycliff.mdp.compilation import frozen
 
 
 def drawn(mdp, count, seed, *, integer=False):
@@ -66,6 +69,56 @@ def test_near_a_solved_reward_less_work_is_left(terminals):
     assert (warm.error_bounds <= 1e-10).all()
     assert warm.iterations.sum() < cold.iterations.sum()
     np.testing.assert_allclose(warm.q_values, cold.q_values, rtol=0.0, atol=2e-10)
+
+
+@pytest.mark.parametrize("regularizer", [None, Entropy(0.2)])
+def test_a_start_is_believed_in_nothing(regularizer):
+    # Q-values of the start stand for a first backup; what they say must not reach a certificate.
+    mdp = random_mdp(seed=6, states=30, actions=3, gamma=0.95)
+    right = solve(mdp, regularizer=regularizer)
+    wrong = replace(right, values=frozen(right.values - 7.0), q_values=frozen(right.q_values - 7.0))
+    rewards = np.vstack([mdp.rewards, drawn(mdp, 3, 0)])
+    for start in (right, wrong):
+        found = solve_many(mdp, rewards, start=start, regularizer=regularizer)
+        assert (found.iterations >= 1).all()
+        for i, solution in enumerate(found):
+            alone = solve(mdp.with_rewards(rewards[i]), regularizer=regularizer)
+            both = alone.error_bound + solution.error_bound
+            assert solution.error_bound <= 1e-10
+            assert np.abs(solution.q_values - alone.q_values).max() <= both
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-6, 1.0, 1e12, 1e200])
+def test_rewards_of_any_size(size):
+    # Newton's steps run in single precision, on scaled residuals.
+    mdp = random_mdp(seed=8, states=20, actions=3, gamma=0.9)
+    rewards = drawn(mdp, 8, 0)
+    one = solve_many(mdp, rewards, regularizer=Entropy(0.1), tolerance=1e-9)
+    scaled = solve_many(mdp, size * rewards, regularizer=Entropy(0.1 * size), tolerance=1e-9 * size)
+    assert set(scaled.statuses) == {"converged"}
+    assert (scaled.iterations <= one.iterations.max() + 2).all()
+    assert np.abs(scaled.q_values / size - one.q_values).max() <= 2e-9
+    near = mdp.rewards + 1e-3 * rewards
+    hard = solve_many(mdp, size * near, tolerance=1e-9 * size)
+    assert set(hard.statuses) == {"converged"}
+    assert np.abs(hard.q_values / size - solve_many(mdp, near, tolerance=1e-9).q_values).max() <= 2e-9
+
+
+def test_soft_policies_in_a_slow_world():
+    # States 0 to 19 form a ring that is left once in a thousand steps; 20 holds whoever is there.
+    states = np.arange(21)
+    kernel = np.zeros((21, 2, 21))
+    kernel[states[:20], 0, (states[:20] + 1) % 20] = 1.0
+    kernel[states[:20], 1] = 0.999 * kernel[states[:20], 0]
+    kernel[states[:20], 1, 20] = 0.001
+    kernel[20, :, 20] = 1.0
+    mdp = MDP.from_arrays(kernel, np.zeros((21, 2)), 0.9999)
+    rewards = np.random.default_rng(0).random((8, mdp.n_pairs))
+    found = solve_many(mdp, rewards, regularizer=Entropy(0.05), tolerance=1e-6)
+    assert set(found.statuses) == {"converged"}
+    alone = solve(mdp.with_rewards(rewards[2]), regularizer=Entropy(0.05), tolerance=1e-6)
+    assert found.iterations[2] <= 2 * alone.iterations
+    assert np.abs(found.q_values[2] - alone.q_values).max() <= 2e-6
 
 
 def test_trees_are_solved_backwards():

@@ -160,7 +160,7 @@ def solve_hard_rows(
 
     `start` (states,) are values to start from and `guess` (pairs,) their gamma P v, nearly; if they are empty, max R.
     `q` and `values`, its maxima, are those of the last backup: `shifts` is to be added, see `shift_rows`. `shifted`
-    adds it after each backup: right where no state is absorbing. `together` backs eight rows up at once.
+    adds it after each backup: right where no state is terminal. `together` backs eight rows up at once.
     """
     n_states, n_rows = offsets.size - 1, rewards.shape[0]
     v = np.empty((n_rows, n_states))

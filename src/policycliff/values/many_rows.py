@@ -14,7 +14,6 @@ from jaxtyping import Float64, Int32, Int64
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.values.column_kernels import COLUMNS
-from policycliff.values.gauss_seidel import absorbing
 from policycliff.values.many_hard_kernels import solve_hard_rows
 from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, shift_rows
 from policycliff.values.many_soft_kernels import solve_soft_rows
@@ -68,7 +67,7 @@ def _together(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows
     mdp, count = plan.mdp, len(rewards)
     base = frozen(np.ones(1)) if plan.regularizer is None else plan.regularizer.base(mdp)
     constants = make_constants(mdp, plan.regularizer, base)
-    shifted = not absorbing(mdp).any()
+    shifted = not mdp.terminal.any()
     together = mdp.n_states <= TOGETHER_LIMIT
     start, guess = frozen(np.empty(0)), frozen(np.empty(0))
     if plan.start is not None:

@@ -15,8 +15,8 @@ from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.sweep_kernels import EVALUATION_LIMIT, EVALUATION_SHARE
 
 NOTHING = np.float32(0.0)
-# Sweeps in a row that bring no reward nearer, after which single precision is exhausted.
-WITHOUT_PROGRESS = 10
+# Changes of so many units in the last place of single precision are its rounding.
+FEW_UNITS = 4.0 * 2.0**-23
 
 
 @compiled
@@ -28,11 +28,14 @@ def sweep_columns(
     gamma: np.float32,
     weights: Singles,
     residuals: Singles,
+    constants: Singles,
     e: Singles,
     other: Singles,
 ) -> None:
-    """Set other = residuals + gamma P_w e, (states, 8); sums that are written out stay in registers."""
+    """Set other = residuals - constants + gamma P_w e, (states, 8); sums that are written out stay in registers."""
     last, end = np.uint64(0), np.uint64(0)
+    c0, c1, c2, c3 = constants[0], constants[1], constants[2], constants[3]
+    c4, c5, c6, c7 = constants[4], constants[5], constants[6], constants[7]
     for state in range(np.uint64(e.shape[0])):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = NOTHING
         first, last = last, np.uint64(offsets[state + ONE])
@@ -59,26 +62,26 @@ def sweep_columns(
             a5 += weights[pair, 5] * t5
             a6 += weights[pair, 6] * t6
             a7 += weights[pair, 7] * t7
-        other[state, 0] = residuals[state, 0] + gamma * a0
-        other[state, 1] = residuals[state, 1] + gamma * a1
-        other[state, 2] = residuals[state, 2] + gamma * a2
-        other[state, 3] = residuals[state, 3] + gamma * a3
-        other[state, 4] = residuals[state, 4] + gamma * a4
-        other[state, 5] = residuals[state, 5] + gamma * a5
-        other[state, 6] = residuals[state, 6] + gamma * a6
-        other[state, 7] = residuals[state, 7] + gamma * a7
+        other[state, 0] = residuals[state, 0] - c0 + gamma * a0
+        other[state, 1] = residuals[state, 1] - c1 + gamma * a1
+        other[state, 2] = residuals[state, 2] - c2 + gamma * a2
+        other[state, 3] = residuals[state, 3] - c3 + gamma * a3
+        other[state, 4] = residuals[state, 4] - c4 + gamma * a4
+        other[state, 5] = residuals[state, 5] - c5 + gamma * a5
+        other[state, 6] = residuals[state, 6] - c6 + gamma * a6
+        other[state, 7] = residuals[state, 7] - c7 + gamma * a7
 
 
 @compiled
-def _spreads(e: Singles, other: Singles, out: Singles) -> None:
-    """Set out to the length of the range of other - e in each column."""
-    low, high = np.full(COLUMNS, np.inf, np.float32), np.full(COLUMNS, -np.inf, np.float32)
+def _ranges(e: Singles, other: Singles, low: Singles, high: Singles, sizes: Singles) -> None:
+    """Set low and high to the range of other - e in each column, sizes to the largest absolute entries of other."""
+    low[:], high[:], sizes[:] = np.inf, -np.inf, 0.0
     for state in range(e.shape[0]):
         for column in range(COLUMNS):
             change = other[state, column] - e[state, column]
             low[column] = min(low[column], change)
             high[column] = max(high[column], change)
-    out[:] = high - low
+            sizes[column] = max(sizes[column], abs(other[state, column]))
 
 
 @compiled
@@ -89,20 +92,24 @@ def _newton_steps(
     probabilities: Floats,
     gamma: float,
     weights: Singles,
+    shifted: bool,
     bars: Floats,
     residuals: Singles,
 ) -> Singles:
-    """The fixed points of e = residuals + gamma P_w e, until each column changes by a range below its bar."""
+    """The fixed points of e = residuals + gamma P_w e, until each column changes by a range below its bar.
+
+    `shifted`: up to constants. They are taken out on the way, for they would grow and drown what is sought in rounding.
+    """
     e, other = residuals.copy(), np.empty_like(residuals)
-    spreads, best, idle = np.empty(COLUMNS, np.float32), np.full(COLUMNS, np.inf), 0
+    low, high, sizes = np.empty(COLUMNS, np.float32), np.empty(COLUMNS, np.float32), np.empty(COLUMNS, np.float32)
+    constants, single = np.zeros(COLUMNS, np.float32), np.float32(gamma)
     for _ in range(EVALUATION_LIMIT):
-        sweep_columns(offsets, indptr, successors, probabilities, np.float32(gamma), weights, residuals, e, other)
-        _spreads(e, other, spreads)
+        sweep_columns(offsets, indptr, successors, probabilities, single, weights, residuals, constants, e, other)
+        _ranges(e, other, low, high, sizes)
         e, other = other, e
-        left = spreads > bars
-        idle = 0 if (left & (spreads < best)).any() else idle + 1
-        best = np.minimum(best, spreads)
-        if not left.any() or idle >= WITHOUT_PROGRESS:
+        if shifted:
+            constants += np.float32(0.5) * (low + high)
+        if (high - low <= np.maximum(bars, FEW_UNITS * sizes)).all():
             break
     return e
 
@@ -142,7 +149,7 @@ def newton_step(
             middles[row], scales[row], bars[row] = middle, scale, span / scale
             for state in range(n_states):
                 residuals[state, row] = (new_v[row, state] - v[row, state] - middle) / scale
-    e = _newton_steps(offsets, indptr, successors, probabilities, gamma, weights, bars, residuals)
+    e = _newton_steps(offsets, indptr, successors, probabilities, gamma, weights, shifted, bars, residuals)
     for row in range(n_rows):
         if scales[row] > 0.0:
             for state in range(n_states):
