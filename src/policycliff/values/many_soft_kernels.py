@@ -11,6 +11,7 @@ from policycliff.values.certificate_kernels import Constants
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.many_kernels import RUNNING, judge_rows, largest_size, next_q_values, set_out
 from policycliff.values.newton_kernels import newton_step
+from policycliff.values.sweep_kernels import EVALUATION_SHARE
 
 
 @compiled
@@ -92,4 +93,6 @@ def solve_soft_rows(
         if shifted:
             steps[:] = shifts
         running, changes = codes == RUNNING, (low, high, targets)
-        newton_step(offsets, *kernel, constants.gamma, weights, running, *changes, shifted, steps, values, v)
+        newton_step(
+            offsets, *kernel, constants.gamma, weights, running, *changes, EVALUATION_SHARE, shifted, steps, values, v
+        )

@@ -12,11 +12,13 @@ import numpy as np
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, Singles, compiled
 from policycliff.values.backup_kernels import ONE
 from policycliff.values.column_kernels import COLUMNS
-from policycliff.values.sweep_kernels import EVALUATION_LIMIT, EVALUATION_SHARE
+from policycliff.values.sweep_kernels import EVALUATION_LIMIT
 
 NOTHING = np.float32(0.0)
+# Every so many sweeps a look at the ranges, which costs as much as a sweep over one row a state.
+LOOK = 3
 # Changes of so many units in the last place of single precision are its rounding.
-FEW_UNITS = 4.0 * 2.0**-23
+FEW_UNITS = 16.0 * 2.0**-23
 
 
 @compiled
@@ -103,10 +105,12 @@ def _newton_steps(
     e, other = residuals.copy(), np.empty_like(residuals)
     low, high, sizes = np.empty(COLUMNS, np.float32), np.empty(COLUMNS, np.float32), np.empty(COLUMNS, np.float32)
     constants, single = np.zeros(COLUMNS, np.float32), np.float32(gamma)
-    for _ in range(EVALUATION_LIMIT):
+    for sweep in range(1, EVALUATION_LIMIT + 1):
         sweep_columns(offsets, indptr, successors, probabilities, single, weights, residuals, constants, e, other)
-        _ranges(e, other, low, high, sizes)
         e, other = other, e
+        if sweep % LOOK:
+            continue
+        _ranges(other, e, low, high, sizes)
         if shifted:
             constants += np.float32(0.5) * (low + high)
         if (high - low <= np.maximum(bars, FEW_UNITS * sizes)).all():
@@ -126,6 +130,7 @@ def newton_step(
     low: Floats,
     high: Floats,
     targets: Floats,
+    share: float,
     shifted: bool,
     steps: Floats,
     new_v: Floats,
@@ -135,7 +140,7 @@ def newton_step(
 
     `offsets`, `indptr`, `successors` and `probabilities` are those of the rows with weights, (rows, 8), in each column.
     `shifted` says that a constant in the residuals plays no part. Sweeps end where the range of the change has shrunk
-    enough, or is below its target.
+    to this share of the residuals', or is below its target.
     """
     n_rows, n_states = v.shape
     residuals, bars = np.zeros((n_states, COLUMNS), np.float32), np.full(COLUMNS, np.inf)
@@ -145,7 +150,7 @@ def newton_step(
         scale = max(high[row] - middle, middle - low[row])
         # Beyond these there is nothing to gain, or no number to scale.
         if running[row] and 1e-290 < scale < 1e290:
-            span = max(EVALUATION_SHARE * (high[row] - low[row]), targets[row])
+            span = max(share * (high[row] - low[row]), targets[row])
             middles[row], scales[row], bars[row] = middle, scale, span / scale
             for state in range(n_states):
                 residuals[state, row] = (new_v[row, state] - v[row, state] - middle) / scale
