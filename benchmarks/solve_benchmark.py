@@ -8,7 +8,8 @@ twice the tolerance. Kernels are compiled on both sides before measuring, runs a
 answers are checked to agree. policycliff uses all processors, QuantEcon one: it knows no other way.
 
 Tree: 299,593 nodes, branching 8, rewards at the leaves; `solve` alone, with its bound, beside one plain pass over the
-same arrays that computes the values and nothing else.
+same arrays that computes the values and nothing else; and beside stormpy's discounted value iteration, where stormpy is
+installed.
 
 `--memory` runs each side once in a process of its own and prints the peak of its resident memory.
 
@@ -22,10 +23,13 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +37,7 @@ import scipy.sparse as sp
 from numba import njit
 from quantecon.markov import DiscreteDP
 
-from policycliff import MDP, solve
+from policycliff import MDP, solve, write_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,29 @@ def compare_tree(repeats: int = 31) -> Comparison:
     return Comparison(problem="tree, solve alone", **times, error_bound=solution.error_bound, difference=difference)
 
 
+def compare_storm(repeats: int = 11) -> Comparison:
+    """`solve` beside the discounted value iteration of stormpy on the tree; building and reading files not included."""
+    stormpy = import_module("stormpy")
+    mdp = tree(8, 6)
+    with tempfile.TemporaryDirectory() as folder:
+        write_source(mdp, Path(folder) / "tree.drn")
+        model = stormpy.build_model_from_drn(str(Path(folder) / "tree.drn"))
+    question = stormpy.parse_properties(f'R{{"reward"}}max=? [Cdiscount={mdp.gamma}]')[0]
+
+    def storm() -> np.ndarray:
+        return np.array(stormpy.model_checking(model, question, only_initial_states=False).get_values())
+
+    solution = solve(mdp)
+    difference = float(np.abs(solution.values - storm()).max())
+    if difference > 1e-6:
+        raise RuntimeError(f"answers differ by {difference}")
+    times = alternate("stormpy", lambda: solve(mdp), storm, repeats)
+    return Comparison(problem="tree, stormpy", **times, error_bound=solution.error_bound, difference=difference)
+
+
+TREES: dict[str, Callable[[], Comparison]] = {"tree": compare_tree, "stormpy": compare_storm}
+
+
 def peak_memory(side: str, name: str, tolerance: float) -> float:
     """Megabytes that a process holds at most while one side solves a problem, with its arrays and all imports."""
     code = (
@@ -245,18 +272,19 @@ def main() -> None:
     """Print a table; with --json write it with the machine and the versions."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tolerance", type=float, default=1e-8)
-    parser.add_argument("--only", choices=[*PROBLEMS, "tree"], nargs="*", help="these problems only")
+    parser.add_argument("--only", choices=[*PROBLEMS, *TREES], nargs="*", help="these problems only")
     parser.add_argument("--threads", type=int, help="threads of policycliff; by default all that pay")
     parser.add_argument("--memory", action="store_true", help="peak memory too")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    chosen = options.only or [*PROBLEMS, "tree"]
+    chosen = options.only or [*PROBLEMS, "tree", *(["stormpy"] if find_spec("stormpy") else [])]
     print(f"{'problem':>26} {'policycliff':>12} {'other':>12} {'ratio':>6} {'best':>6}   proven bound")
     results, memory = [], {}
     for name in chosen:
-        result = (
-            compare_tree() if name == "tree" else compare(name, tolerance=options.tolerance, threads=options.threads)
-        )
+        if name in TREES:
+            result = TREES[name]()
+        else:
+            result = compare(name, tolerance=options.tolerance, threads=options.threads)
         results.append(result)
         print(
             f"{result.problem:>26} {milliseconds(result.ours_seconds):>12} {milliseconds(result.other_seconds):>12} "
@@ -264,7 +292,7 @@ def main() -> None:
             flush=True,
         )
     for name in chosen if options.memory else ():
-        if name != "tree":
+        if name not in TREES:
             memory[name] = {side: peak_memory(side, name, options.tolerance) for side in ("ours", "quantecon")}
             ours, theirs = memory[name]["ours"], memory[name]["quantecon"]
             print(f"{name:>26}: peak memory {ours:.0f} MB, QuantEcon {theirs:.0f} MB", flush=True)

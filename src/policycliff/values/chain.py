@@ -7,11 +7,12 @@ Cost: sweeps O(nonzeros of the chain) each; the direct solve is a sparse LU fact
 """
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float64, Int, Int32, Int64
-from scipy.sparse.linalg import SuperLU, splu
 
 from policycliff.mdp.compilation import frozen, starts_type
 from policycliff.mdp.model import MDP
@@ -58,10 +59,12 @@ class Chain:
         rows = (np.arange(self.n_states + 1), self.indptr, self.successors, self.probabilities, self.rewards)
         return (spare, v) if kept_sweeps(whole, *rows, self.gamma, v, spare, span, limit) else (v, spare)
 
-    def factorise(self, *, transposed: bool = False) -> SuperLU:
-        """Sparse LU factors of I - gamma P, or of its transpose."""
+    def factorise(self, *, transposed: bool = False) -> Any:
+        """Sparse LU factors (`scipy.sparse.linalg.SuperLU`) of I - gamma P, or of its transpose."""
+        # Loaded here: it takes a tenth of a second, and most solves do without.
+        linalg = import_module("scipy.sparse.linalg")
         system = sp.eye_array(self.n_states, format="csr") - self.gamma * self.matrix
-        return splu(sp.csc_array(system.T if transposed else system))
+        return linalg.splu(sp.csc_array(system.T if transposed else system))
 
     def solve(self) -> Float64[np.ndarray, " states"]:
         """The values, by a direct solve and one step of refinement."""
