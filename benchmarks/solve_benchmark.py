@@ -31,6 +31,7 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -209,18 +210,18 @@ def compare_storm(repeats: int = 11) -> Comparison:
         model = stormpy.build_model_from_drn(str(Path(folder) / "tree.drn"))
     question = stormpy.parse_properties(f'R{{"reward"}}max=? [Cdiscount={mdp.gamma}]')[0]
 
-    def storm() -> np.ndarray:
-        return np.array(stormpy.model_checking(model, question, only_initial_states=False).get_values())
+    def storm() -> Any:
+        return stormpy.model_checking(model, question, only_initial_states=False)
 
     solution = solve(mdp)
-    difference = float(np.abs(solution.values - storm()).max())
+    difference = float(np.abs(solution.values - np.array(storm().get_value_vector())).max())
     if difference > 1e-6:
         raise RuntimeError(f"answers differ by {difference}")
     times = alternate("stormpy", lambda: solve(mdp), storm, repeats)
     return Comparison(problem="tree, stormpy", **times, error_bound=solution.error_bound, difference=difference)
 
 
-TREES: dict[str, Callable[[], Comparison]] = {"tree": compare_tree, "stormpy": compare_storm}
+TREES: dict[str, Callable[..., Comparison]] = {"tree": compare_tree, "stormpy": compare_storm}
 
 
 def peak_memory(side: str, name: str, tolerance: float) -> float:
@@ -281,10 +282,8 @@ def main() -> None:
     print(f"{'problem':>26} {'policycliff':>12} {'other':>12} {'ratio':>6} {'best':>6}   proven bound")
     results, memory = [], {}
     for name in chosen:
-        if name in TREES:
-            result = TREES[name]()
-        else:
-            result = compare(name, tolerance=options.tolerance, threads=options.threads)
+        settings = {} if name in TREES else {"name": name, "tolerance": options.tolerance, "threads": options.threads}
+        result = TREES.get(name, compare)(**settings)
         results.append(result)
         print(
             f"{result.problem:>26} {milliseconds(result.ours_seconds):>12} {milliseconds(result.other_seconds):>12} "
