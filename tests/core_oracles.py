@@ -61,6 +61,16 @@ def garnet(seed, *, states, actions, branching):
     return kernel, rng.random((states, actions))
 
 
+def two_halves(seed, *, states, gamma, leave=1e-4):
+    """A world of two random halves that are rarely left for each other: values spread slowly between them."""
+    one, rewards = garnet(seed, states=states, actions=3, branching=3)
+    other, _ = garnet(seed + 1, states=states, actions=3, branching=3)
+    rows = np.arange(3 * states)
+    away = sp.csr_array((np.full(rows.size, leave), (rows, rows % states)), shape=(rows.size, states))
+    kernel = sp.block_array([[one * (1.0 - leave), away], [away, other * (1.0 - leave)]], format="csr")
+    return MDP.from_arrays(kernel, np.vstack([rewards, 0.5 * rewards]), gamma)
+
+
 @st.composite
 def recipes(draw, *, gammas=(0.0, 0.5, 0.9, 0.99), max_states=3, max_actions=3):
     """Arguments of `random_mdp` for small MDPs of many kinds."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from core_oracles import garnet
+from core_oracles import garnet, two_halves
 
 from policycliff import MDP, Entropy, solve, solve_many
 from policycliff.values import kept_rows, threads
@@ -39,6 +39,15 @@ def test_threads_change_no_bit(method, regularizer):
     assert (alone.q_values == shared.q_values).all()
     assert (alone.policy == shared.policy).all()
     assert (alone.error_bound, alone.iterations) == (shared.error_bound, shared.iterations)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_threads_change_no_bit_where_values_spread_slowly():
+    mdp = two_halves(1, states=300, gamma=0.999)
+    alone, shared = (solve(mdp, tolerance=1e-6, threads=count) for count in (1, 3))
+    assert len(state_ranges(mdp, 3)) > 1
+    assert (alone.q_values == shared.q_values).all()
+    assert alone.iterations == shared.iterations <= 10
 
 
 @pytest.mark.usefixtures("small_parts")

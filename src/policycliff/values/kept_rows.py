@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int, Int32, Int64
 
 from policycliff.mdp.model import MDP
 from policycliff.values.chain import Chain
-from policycliff.values.sweep_kernels import STALLED, kept_sweep, kept_sweeps
+from policycliff.values.sweep_kernels import SERIES, STALLED, add_the_rest, kept_sweep, kept_sweeps
 from policycliff.values.threads import Ranges, Run
 
 # Fewer probabilities than this are swept sooner by one thread than handed out to several.
@@ -66,15 +66,19 @@ class KeptRows:
             swapped = kept_sweeps(self.starts, *rows, self.gamma, v, spare, span, limit)
             return (spare, v) if swapped else (v, spare)
         parts = list(zip(self.starts[:-1, 0].tolist(), self.parts(), strict=True))
-        best, stalled = np.inf, 0
-        for _ in range(limit):
+        best, stalled, before = np.inf, 0, np.empty(0)
+        for sweep in range(limit):
             ends = run(kept_sweep, [(first, *part, self.gamma, v, spare) for first, part in parts])
             change = max(high for _, high in ends) - min(low for low, _ in ends)
-            v, spare = spare, v
             stalled = stalled + 1 if change >= best else 0
             best = min(best, change)
             if change <= span or stalled >= STALLED:
-                break
+                return spare, v
+            if sweep % SERIES == SERIES - 2:
+                before = spare - v
+            elif sweep % SERIES == SERIES - 1 and sweep + 1 < limit:
+                add_the_rest(before, v, spare)
+            v, spare = spare, v
         return v, spare
 
     def chain(self) -> Chain:

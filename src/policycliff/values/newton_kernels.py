@@ -12,7 +12,7 @@ import numpy as np
 from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, Singles, compiled
 from policycliff.values.backup_kernels import ONE
 from policycliff.values.column_kernels import COLUMNS
-from policycliff.values.sweep_kernels import EVALUATION_LIMIT
+from policycliff.values.sweep_kernels import EVALUATION_LIMIT, SERIES, add_the_rest
 
 NOTHING = np.float32(0.0)
 # Every so many sweeps a look at the ranges, which costs as much as a sweep over one row a state.
@@ -115,6 +115,13 @@ def _newton_steps(
             constants += np.float32(0.5) * (low + high)
         if (high - low <= np.maximum(bars, FEW_UNITS * sizes)).all():
             break
+        if sweep % SERIES == 0 and sweep < EVALUATION_LIMIT:
+            # One more sweep shows how the change changes.
+            before = e - other
+            sweep_columns(offsets, indptr, successors, probabilities, single, weights, residuals, constants, e, other)
+            for column in range(COLUMNS):
+                add_the_rest(before[:, column], e[:, column], other[:, column])
+            e, other = other, e
     return e
 
 

@@ -8,11 +8,13 @@ and so use what they have just found, which pays where the states stand in the o
 
 import numpy as np
 
-from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compiled
+from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, Singles, compiled
 from policycliff.values.backup_kernels import ONE
 
 # Sweeps without progress after which rounding is all that is left.
 STALLED = 100
+# Every so many sweeps the rest of a geometric series is added, if what two changes are not in proportion is this share.
+SERIES, FIT = 42, 0.1
 # Sweeps under one policy between two backups: until the range of the change has shrunk to this share.
 EVALUATION_SHARE = 1e-3
 EVALUATION_LIMIT = 1000
@@ -140,9 +142,10 @@ def kept_sweeps(
     """Sweep over all ranges (see `policycliff.values.kept_rows`) until the range of the change is below `span`.
 
     Returns whether the result is in `other`. Stops too when the span has not shrunk for a hundred sweeps: that is where
-    rounding ends it.
+    rounding ends it. Where values spread slowly, every now and then the rest of the series is added at once.
     """
     best, stalled = np.inf, 0
+    before = np.empty(0)
     for sweep in range(n_sweeps):
         low, high = np.inf, -np.inf
         for j in range(starts.shape[0] - 1):
@@ -164,8 +167,30 @@ def kept_sweeps(
         best = min(best, high - low)
         if high - low <= span or stalled >= STALLED:
             return sweep % 2 == 0
+        if sweep % SERIES == SERIES - 2:
+            before = other - v
+        elif sweep % SERIES == SERIES - 1 and sweep + 1 < n_sweeps:
+            add_the_rest(before, v, other)
         v, other = other, v
     return n_sweeps % 2 == 1
+
+
+@compiled
+def add_the_rest(before: Floats | Singles, v: Floats | Singles, other: Floats | Singles) -> None:
+    """Where the change other - v is a multiple of the one before, add the rest of the geometric series to other.
+
+    The multiple is fitted by least squares, apart from a constant, unless some state stays as it is; what does not fit
+    must be a small share of the change.
+    """
+    fixed = ((before == 0.0) & (other == v)).any()
+    change = other - v
+    centre = 0.0 if fixed else 0.5 * (before.min() + before.max())
+    middle = 0.0 if fixed else 0.5 * (change.min() + change.max())
+    before, change = before - centre, change - middle
+    squares = (before * before).sum()
+    ratio = (before * change).sum() / squares if squares > 0.0 else 0.0
+    if 0.5 < ratio < 1.0 and np.abs(change - ratio * before).max() <= FIT * np.abs(change).max():
+        other += ratio / (1.0 - ratio) * change
 
 
 @compiled
