@@ -58,7 +58,9 @@ def gauss_seidel(
     turns = (forwards, frozen(forwards[::-1]))
     rank = np.empty(n_states, np.int32)
     rank[order] = forwards
-    v = lower_bound(operator, fixed) if start is None else np.where(mdp.terminal, 0.0, start)
+    v = lower_bound(operator, fixed)
+    if start is not None:
+        v = np.where(fixed, v, start)
     best, spare, q = np.empty(n_states, np.int64), np.empty(n_states), np.empty(mdp.n_pairs)
     aim = tolerance / max(operator.amplification, 1.0)
     least, stalled, iterations = np.inf, 0, 0
@@ -74,7 +76,7 @@ def gauss_seidel(
             status = monitor.status(certificate, iterations)
             if status is not None:
                 return Outcome(backup, certificate, iterations, status)
-            v, spare, stalled = backup.values, backup.v, 0
+            v, spare, stalled, least = backup.values, backup.v, 0, np.inf
         else:
             _sweep_outwards(
                 mdp, order, frozen(rank), v=v, best=best, fixed=fixed, change=max(SHARE * change, 0.25 * aim)

@@ -24,7 +24,15 @@ from policycliff.values.certificates import Certificate, certify
 from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain
 from policycliff.values.operator import Backup, BellmanOperator
 from policycliff.values.solution import CONVERGED, ITERATION_LIMIT, ROUNDING_FLOOR
-from policycliff.values.sweep_kernels import EVALUATION_LIMIT, EVALUATION_SHARE, PATIENCE, SLACK_DECAY, SLACK_SHARE
+from policycliff.values.sweep_kernels import (
+    EVALUATION_LIMIT,
+    EVALUATION_SHARE,
+    FAR_PATIENCE,
+    NEAR,
+    PATIENCE,
+    SLACK_DECAY,
+    SLACK_SHARE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Monitor:
             return ROUNDING_FLOOR
         self.stalled = 0 if certificate.bound < self.best else self.stalled + 1
         self.best = min(self.best, certificate.bound)
-        if self.stalled >= self.patience:
+        if self.stalled >= (self.patience if certificate.bound <= NEAR * certificate.floor else FAR_PATIENCE):
             return ROUNDING_FLOOR
         return ITERATION_LIMIT if iterations >= self.limit else None
 

@@ -5,10 +5,7 @@
 from policycliff.mdp.compilation import Floats, Integers, compiled
 from policycliff.values.certificate_kernels import Constants, span_certificate
 from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, RUNNING
-from policycliff.values.sweep_kernels import EVALUATION_SHARE, PATIENCE
-
-# Bounds within this multiple of the floor need no more patience than elsewhere.
-NEAR = 10.0
+from policycliff.values.sweep_kernels import EVALUATION_SHARE, NEAR, PATIENCE
 
 
 @compiled

@@ -153,6 +153,8 @@ def _check_start(mdp: MDP, start: Any) -> None:
             expected=f"{mdp.n_states} and {mdp.n_pairs}, those of the MDP",
             remedy="Solve this MDP under one of the rewards, and start from that.",
         )
+    if not (np.isfinite(start.values).all() and np.isfinite(start.q_values).all()):
+        raise fail(got="a `start` with values that are not finite", expected="finite ones", remedy="Leave it out.")
 
 
 def _solve_block(plan: Plan, solver: Solver, given: Any, name: str) -> Solutions:

@@ -12,7 +12,7 @@ from policycliff.mdp.compilation import Flags, Floats, Indices, Integers, compil
 from policycliff.values.backup_kernels import maxima, soft_value_all
 from policycliff.values.certificate_kernels import Constants, span_certificate
 from policycliff.values.column_kernels import back_up_rows
-from policycliff.values.sweep_kernels import PATIENCE
+from policycliff.values.sweep_kernels import FAR_PATIENCE, NEAR, PATIENCE
 
 # Outcomes of a reward.
 RUNNING, DONE, AT_FLOOR, AT_LIMIT = -1, 0, 1, 2
@@ -35,17 +35,19 @@ def _judge(bound: float, floor: float, tolerance: float, stalled: int, last: boo
     """What a certificate means for a reward."""
     if bound <= tolerance:
         return DONE
-    if bound <= 1.25 * floor or stalled >= PATIENCE:
+    if bound <= 1.25 * floor or stalled >= (PATIENCE if bound <= NEAR * floor else FAR_PATIENCE):
         return AT_FLOOR
     return AT_LIMIT if last else RUNNING
 
 
 @compiled
 def largest_size(vector: Floats) -> float:
-    """The largest absolute entry."""
+    """The largest absolute entry; inf where one is not a number, so that nothing is certified."""
     largest = 0.0
     for entry in vector:
         largest = max(largest, abs(entry))
+        if np.isnan(entry):
+            return np.inf
     return largest
 
 

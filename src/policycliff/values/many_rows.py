@@ -73,7 +73,8 @@ def _together(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows
     if plan.start is not None:
         # Without a pass over the kernel: Q - R of the start.
         start = frozen(np.where(mdp.terminal, 0.0, plan.start.values))
-        guess = frozen(plan.start.q_values - plan.start.mdp.rewards)
+        ahead = plan.start.q_values - plan.start.mdp.rewards
+        guess = frozen(np.where(mdp.terminal[mdp.pair_states], 0.0, ahead))
     q, values = np.empty((count, mdp.n_pairs)), np.empty((count, mdp.n_states))
     shifts, bounds = np.zeros(count), np.empty(count)
     codes, sweeps = np.empty(count, np.int64), np.zeros(count, np.int64)

@@ -28,6 +28,8 @@ def soft_columns(
 ) -> None:
     """Set new_v = soft maxima of q, (rows, states), weights = soft policies, (pairs, 8), and the range of new_v - v."""
     low[:], high[:] = np.inf, -np.inf
+    # Normalised before they are stored in single precision, which small ones would underflow.
+    shares = np.empty((offsets[1:] - offsets[:-1]).max())
     for state in range(new_v.shape[1]):
         start, end = offsets[state], offsets[state + 1]
         for row in range(q.shape[0]):
@@ -37,13 +39,12 @@ def soft_columns(
                     top = max(top, q[row, pair])
             total = 0.0
             for pair in range(start, end):
-                weight = base[pair] * math.exp((q[row, pair] - top) / temperature) if base[pair] > 0.0 else 0.0
-                weights[pair, row] = weight
-                total += weight
+                share = base[pair] * math.exp((q[row, pair] - top) / temperature) if base[pair] > 0.0 else 0.0
+                shares[pair - start] = share
+                total += share
             new_v[row, state] = top + temperature * math.log(total)
-            share = np.float32(1.0 / total)
             for pair in range(start, end):
-                weights[pair, row] *= share
+                weights[pair, row] = shares[pair - start] / total
             change = new_v[row, state] - v[row, state]
             low[row] = min(low[row], change)
             high[row] = max(high[row], change)

@@ -155,8 +155,7 @@ def newton_step(
     for row in range(n_rows):
         middle = 0.5 * (low[row] + high[row]) if shifted else 0.0
         scale = max(high[row] - middle, middle - low[row])
-        # Beyond these there is nothing to gain, or no number to scale.
-        if running[row] and 1e-290 < scale < 1e290:
+        if running[row] and 0.0 < scale < np.inf:
             span = max(share * (high[row] - low[row]), targets[row])
             middles[row], scales[row], bars[row] = middle, scale, span / scale
             for state in range(n_states):

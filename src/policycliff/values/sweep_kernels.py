@@ -21,8 +21,9 @@ EVALUATION_LIMIT = 1000
 # Actions within this share of the range of the first change take part in the first sweeps, later ones a fifth as far.
 # A state whose best action is missing costs a backup; more rows cost time and memory.
 SLACK_SHARE, SLACK_DECAY = 0.3, 0.2
-# Backups in a row without a better bound after which rounding is all that is left.
-PATIENCE = 50
+# Backups in a row without a better bound after which rounding is all that is left: fewer near the floor, within this
+# multiple of it. Further off a policy may be changing state by state while the bound stays.
+PATIENCE, FAR_PATIENCE, NEAR = 50, 1000, 10.0
 
 
 @compiled
