@@ -223,7 +223,7 @@ def write_plot(sizes: list[dict], rewards: list[dict], path: Path) -> None:
             )
             ends = {"x": np.log10(x[-1]), "y": np.log10(y[-1]), "text": kind, "showarrow": False, "font": style}
             if name in {"gamma", "rewards"}:
-                figure.add_annotation(**ends, xanchor="right", yanchor="bottom", row=1, col=column)
+                figure.add_annotation(**ends, xanchor="right", yanchor="bottom", yshift=6, row=1, col=column)
     figure.update_xaxes(type="log")
     figure.update_yaxes(type="log", title_standoff=2)
     figure.update_yaxes(title_text="milliseconds", row=1, col=1)
