@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int32, Int64
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
@@ -59,12 +59,12 @@ class CliffPerturbation:
         return float(self.change.min()), float(self.change.max())
 
     @property
-    def actions_before(self) -> Int64[np.ndarray, " tied"]:
+    def actions_before(self) -> Int32[np.ndarray, " tied"]:
         """Indices of the optimal actions at s0 under the given reward."""
         return self.before.mdp.actions[self.before.pairs(self.state)]
 
     @property
-    def actions_after(self) -> Int64[np.ndarray, " left"]:
+    def actions_after(self) -> Int32[np.ndarray, " left"]:
         """Indices of the optimal actions at s0 under the changed reward."""
         return self.after.mdp.actions[self.after.pairs(self.state)]
 
