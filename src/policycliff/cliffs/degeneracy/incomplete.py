@@ -123,8 +123,8 @@ def incomplete_reward_certificate(
         >>> from policycliff import MDP, incomplete_reward_certificate
         >>> bandit = MDP.from_arrays(np.ones((1, 3, 1)), [[1.0, 1.0, 0.0]], 0.0, initial=[1.0])
         >>> found = incomplete_reward_certificate(bandit, [[0.0, 0.5, 3.0]])
-        >>> found.status, found.actions, found.one_step_gain, found.loss
-        ('proven', array([1]), 0.5, 2.0)
+        >>> found.status, found.actions.tolist(), found.one_step_gain, found.loss
+        ('proven', [1], 0.5, 2.0)
     """
     check_mdp(mdp)
     missing = mdp.with_rewards(missing_rewards, name="missing_rewards").rewards

@@ -107,8 +107,8 @@ def component_perturbation(
         >>> bandit = MDP.from_arrays(np.ones((1, 2, 1)), [[0.0, 0.0]], 0.0)
         >>> parts = [[1.0, 0.0], [0.0, 1.0]]
         >>> moved = component_perturbation(bandit, parts, [0.5, 0.5], state=0, action=0, epsilon=0.25, component=1)
-        >>> moved.rewards[1], moved.effective.rewards, moved.effective.actions_after
-        (array([0.25, 1.  ]), array([0.625, 0.5  ]), array([0]))
+        >>> moved.rewards[1], moved.effective.rewards, moved.effective.actions_after.tolist()
+        (array([0.25, 1.  ]), array([0.625, 0.5  ]), [0])
     """
     check_mdp(mdp)
     method = construction if construction is not None else ("paper" if component is None else "pair")

@@ -79,8 +79,8 @@ def cliff_perturbation(
         >>> from policycliff import MDP, cliff_perturbation
         >>> bandit = MDP.from_arrays(np.ones((1, 3, 1)), [[1.0, 1.0, 0.0]], 0.0)
         >>> moved = cliff_perturbation(bandit, 0, 1, 0.25)
-        >>> moved.rewards, moved.actions_after, moved.status, moved.uniform_jump
-        (array([1.  , 1.25, 0.  ]), array([1]), 'certified', 0.5)
+        >>> moved.rewards, moved.actions_after.tolist(), moved.status, moved.uniform_jump
+        (array([1.  , 1.25, 0.  ]), [1], 'certified', 0.5)
     """
     check_mdp(mdp)
     check_size(epsilon, construction)
