@@ -61,7 +61,7 @@ class Chain:
 
     def factorise(self, *, transposed: bool = False) -> Any:
         """Sparse LU factors (`scipy.sparse.linalg.SuperLU`) of I - gamma P, or of its transpose."""
-        # Loaded here: it takes a tenth of a second, and most solves do without.
+        # Loaded here: most solves do without.
         linalg = import_module("scipy.sparse.linalg")
         system = sp.eye_array(self.n_states, format="csr") - self.gamma * self.matrix
         return linalg.splu(sp.csc_array(system.T if transposed else system))

@@ -12,7 +12,7 @@ from policycliff.mdp.compilation import Floats, Indices, Integers, Singles, comp
 from policycliff.values.backup_kernels import ONE, first_best, keep_rows, maxima
 from policycliff.values.certificate_kernels import Constants
 from policycliff.values.column_kernels import COLUMNS
-from policycliff.values.many_kernels import RUNNING, judge_rows, largest_size, next_q_values, set_out
+from policycliff.values.many_kernels import RUNNING, judge_rows, largest_sizes, next_q_values, set_out
 from policycliff.values.newton_kernels import newton_step
 from policycliff.values.sweep_kernels import (
     EVALUATION_LIMIT,
@@ -171,7 +171,7 @@ def solve_hard_rows(
     low, high, targets, steps = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows), np.zeros(n_rows)
     first, slack = np.full(n_rows, np.nan), np.zeros(n_rows)
     best, stalled = np.full(n_rows, np.inf), np.zeros(n_rows, np.int64)
-    sizes = np.array([largest_size(reward) for reward in rewards])
+    sizes = largest_sizes(rewards)
     weights = np.empty((SHARED_ROWS * n_states + COLUMNS, COLUMNS), np.float32)
     kept = (
         np.zeros(n_states + 1, np.int64),
@@ -189,7 +189,7 @@ def solve_hard_rows(
             low[row], high[row] = maxima(0, n_states, offsets, q[row], v[row], values[row])
         last, guessed = sweeps.max() + 1 >= limit, guess.size > 0
         outcome = (shifts, bounds, best, stalled, codes, sweeps, targets)
-        judge_rows(low, high, v, sizes, constants, tolerance, last, guessed, *outcome)
+        judge_rows(low, high, largest_sizes(v), sizes, constants, tolerance, last, guessed, *outcome)
         if (codes != RUNNING).all():
             break
         guess = guess[:0]

@@ -52,6 +52,12 @@ def largest_size(vector: Floats) -> float:
 
 
 @compiled
+def largest_sizes(rows: Floats) -> Floats:
+    """(rows,) the largest absolute entries."""
+    return np.array([largest_size(row) for row in rows])
+
+
+@compiled
 def set_out(offsets: Integers, start: Floats, rewards: Floats, v: Floats) -> None:
     """Set v to the start, or to max R: a backup of 0 that needs no pass over the kernel."""
     for row in range(v.shape[0]):
@@ -87,8 +93,8 @@ def next_q_values(
 def judge_rows(
     low: Floats,
     high: Floats,
-    v: Floats,
-    sizes: Floats,
+    value_sizes: Floats,
+    reward_sizes: Floats,
     constants: Constants,
     tolerance: float,
     last: bool,
@@ -103,12 +109,13 @@ def judge_rows(
 ) -> None:
     """Certify a backup of each running reward, from the range of its change; guessed Q-values certify nothing.
 
-    Fills what follows `guessed`; `targets` are the ranges of change that are small enough in an evaluation.
+    The sizes are the largest absolute values and rewards. Fills what follows `guessed`; `targets` are the ranges of
+    change that are small enough in an evaluation.
     """
     for row in range(codes.size):
         if codes[row] != RUNNING:
             continue
-        shift, bound, floor = span_certificate(low[row], high[row], largest_size(v[row]), sizes[row], constants)
+        shift, bound, floor = span_certificate(low[row], high[row], value_sizes[row], reward_sizes[row], constants)
         shifts[row] = shift
         targets[row] = 0.75 * max(tolerance, floor) / max(constants.amplification, 1.0)
         if not guessed:
@@ -131,24 +138,10 @@ def shift_rows(offsets: Integers, terminal: Flags, shifts: Floats, bounds: Float
 
 
 @compiled
-def settle_rows(
-    offsets: Integers,
-    terminal: Flags,
-    base: Floats,
-    temperature: float,
-    shifts: Floats,
-    bounds: Floats,
-    q: Floats,
-    values: Floats,
-) -> None:
-    """Move Q-values to the middle of their certified intervals, and read the values off."""
+def read_rows(offsets: Integers, base: Floats, temperature: float, q: Floats, values: Floats) -> None:
+    """Set values to the maxima of q, or to its soft maxima where there is a temperature."""
     for row in range(q.shape[0]):
-        shift = shifts[row] if np.isfinite(bounds[row]) else 0.0
-        for state in range(terminal.size):
-            top = -np.inf
-            for pair in range(offsets[state], offsets[state + 1]):
-                q[row, pair] += 0.0 if terminal[state] else shift
-                top = max(top, q[row, pair])
-            values[row, state] = top
         if temperature > 0.0:
             soft_value_all(offsets, q[row], base, temperature, values[row])
+        else:
+            maxima(0, values.shape[1], offsets, q[row], values[row], values[row])

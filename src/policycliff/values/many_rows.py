@@ -42,11 +42,6 @@ class Plan:
     order: Int32[np.ndarray, " states"] | None
 
 
-def values_of(start: Solution | None) -> Float64[np.ndarray, " states"] | None:
-    """The values to start from."""
-    return None if start is None else start.values
-
-
 class Rows(NamedTuple):
     """The optima of a block of rewards, row by row, as in `Solutions`."""
 
@@ -101,15 +96,15 @@ def _one_by_one(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Ro
     count = len(rewards)
     values, q = np.empty((count, plan.mdp.n_states)), np.empty((count, plan.mdp.n_pairs))
     bounds, sweeps = np.empty(count), np.empty(count, np.int64)
+    start = None if plan.start is None else plan.start.values
 
     def run(row: int) -> str:
         world = plan.mdp.with_rewards(rewards[row])
         if plan.order is None:
+            # A backward pass has neither a start nor a limit.
             found = solve(world, method=plan.method, tolerance=plan.tolerance, regularizer=plan.regularizer)
         else:
-            found = solve_outwards(
-                world, tolerance=plan.tolerance, limit=plan.limit, order=plan.order, start=values_of(plan.start)
-            )
+            found = solve_outwards(world, tolerance=plan.tolerance, limit=plan.limit, order=plan.order, start=start)
         values[row], q[row] = found.values, found.q_values
         bounds[row], sweeps[row] = found.error_bound, found.iterations
         return found.status

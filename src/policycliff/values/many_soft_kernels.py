@@ -9,7 +9,7 @@ import numpy as np
 from policycliff.mdp.compilation import Floats, Indices, Integers, Singles, compiled
 from policycliff.values.certificate_kernels import Constants
 from policycliff.values.column_kernels import COLUMNS
-from policycliff.values.many_kernels import RUNNING, judge_rows, largest_size, next_q_values, set_out
+from policycliff.values.many_kernels import RUNNING, judge_rows, largest_sizes, next_q_values, set_out
 from policycliff.values.newton_kernels import newton_step
 from policycliff.values.sweep_kernels import EVALUATION_SHARE
 
@@ -78,7 +78,7 @@ def solve_soft_rows(
     interleaved = np.empty((n_states if together and n_rows == COLUMNS else 0, COLUMNS))
     low, high, targets, steps = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows), np.zeros(n_rows)
     best, stalled = np.full(n_rows, np.inf), np.zeros(n_rows, np.int64)
-    sizes = np.array([largest_size(reward) for reward in rewards])
+    sizes = largest_sizes(rewards)
     codes[:], bounds[:], sweeps[:] = RUNNING, np.inf, 0
     kernel = (indptr, successors, probabilities)
     set_out(offsets, start, rewards, v)
@@ -87,7 +87,7 @@ def solve_soft_rows(
         soft_columns(offsets, q, base, constants.temperature, v, values, weights, low, high)
         last, guessed = sweeps.max() + 1 >= limit, guess.size > 0
         outcome = (shifts, bounds, best, stalled, codes, sweeps, targets)
-        judge_rows(low, high, v, sizes, constants, tolerance, last, guessed, *outcome)
+        judge_rows(low, high, largest_sizes(v), sizes, constants, tolerance, last, guessed, *outcome)
         if (codes != RUNNING).all():
             break
         guess = guess[:0]

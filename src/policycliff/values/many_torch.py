@@ -26,23 +26,18 @@ from jaxtyping import Float64
 
 from policycliff.extras import require
 from policycliff.mdp.compilation import frozen
-from policycliff.mdp.kernels import longest_path
 from policycliff.mdp.messages import fail
-from policycliff.mdp.model import MDP
 from policycliff.values.gauss_seidel import absorbing
-from policycliff.values.many_kernels import settle_rows
+from policycliff.values.many_kernels import read_rows, shift_rows
 from policycliff.values.many_rows import STATUSES, Plan, Rows
 from policycliff.values.many_torch_blocks import Task, solve_block
 from policycliff.values.many_torch_layout import Upload, put_on_device
 from policycliff.values.many_torch_world import World
 from policycliff.values.operator import make_constants
-from policycliff.values.sweep_kernels import PATIENCE
 
 PURPOSE = "solve_many(device=...)"
 # Rewards at once, at most; bytes for them where the free memory of a device is not known.
 MOST_COLUMNS, DEFAULT_BYTES = 1024, 2**29
-# More backups without a better bound, at most, where values may have a long way to travel.
-LONGEST_WAY = 1000
 
 
 def choose_device(name: Any) -> Any:
@@ -81,12 +76,13 @@ def solve_rows_on_device(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs
         block = slice(first, first + width)
         sizes = np.abs(rewards[block]).max(axis=1)
         paid = upload(np.ascontiguousarray(rewards[block][:, task.world.pairs].T))
-        for sweep, found, columns in solve_block(task, paid, sizes):
+        for found, columns in solve_block(task, paid, sizes):
             rows = first + found.rows
             q[rows[:, None], task.world.pairs] = columns
             shifts[rows], bounds[rows] = found.shifts, found.bounds
-            sweeps[rows], codes[rows] = sweep, found.codes
-    settle_rows(mdp.offsets, mdp.terminal, base, task.constants.temperature, shifts, bounds, q, values)
+            sweeps[rows], codes[rows] = found.sweeps, found.codes
+    read_rows(mdp.offsets, base, task.constants.temperature, q, values)
+    shift_rows(mdp.offsets, mdp.terminal, shifts, bounds, q, values)
     return Rows(values, q, bounds, sweeps, tuple(STATUSES[code] for code in codes.tolist()))
 
 
@@ -102,17 +98,8 @@ def _make_task(plan: Plan, base: Float64[np.ndarray, " base"], upload: Upload) -
         base=None if plan.regularizer is None else upload(base[world.pairs][:, None]),
         start=None if plan.start is None else upload(plan.start.values[world.states][:, None]),
         shifted=shifted,
-        patience=(PATIENCE, PATIENCE) if shifted else _patience(mdp),
         upload=upload,
     )
-
-
-def _patience(mdp: MDP) -> tuple[int, int]:
-    """See `Task`: while values travel from where they are paid, bounds need not become better."""
-    if mdp.order is None:
-        return PATIENCE + min(mdp.n_states, LONGEST_WAY), PATIENCE
-    way = int(longest_path(mdp.order, mdp.first_successors, mdp.successors, 1.0).max())
-    return PATIENCE + way, PATIENCE + way
 
 
 def _columns(torch: Any, world: World, device: Any) -> int:

@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from policycliff.values.certificate_kernels import Constants
-from policycliff.values.judge_kernels import judge_columns
-from policycliff.values.many_kernels import RUNNING
+from policycliff.values.many_kernels import RUNNING, judge_rows
 from policycliff.values.many_rows import Plan
 from policycliff.values.many_torch_layout import Upload
 from policycliff.values.many_torch_sweeps import GreedyRows, SoftRows, evaluate, greedy_rows, soft_rows
 from policycliff.values.many_torch_world import World
+from policycliff.values.sweep_kernels import EVALUATION_SHARE
 
 # Sweeps under one policy. Where states are absorbing policies are bad before values have spread: few sweeps while more
 # than this share of the choices changes, but for every eighth backup.
@@ -31,8 +31,6 @@ class Task:
         base: (pairs, 1) the weights of the soft maximum, or None.
         start: (states, 1) values to start from, or None.
         shifted: whether the middle of the certified interval is added after each backup.
-        patience: backups without a better bound after which to stop, for rewards whose greedy policy has changed since
-            the last backup, and for others.
         upload: what copies an array to the device.
     """
 
@@ -42,7 +40,6 @@ class Task:
     base: Any
     start: Any
     shifted: bool
-    patience: tuple[int, int]
     upload: Upload
 
     def maxima(self, q: Any) -> tuple[Any, Any]:
@@ -55,7 +52,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """Rewards of a block with their certificates; `rows` says which they are. See `judge_columns`."""
+    """Rewards of a block with their certificates, see `judge_rows`; `rows` says which they are.
+
+    `spans` are the changes at which sweeps under one policy may stop.
+    """
 
     rows: Int64[np.ndarray, " rewards"]
     sizes: Float64[np.ndarray, " rewards"]
@@ -64,6 +64,7 @@ class Judged:
     shifts: Float64[np.ndarray, " rewards"]
     stalled: Int64[np.ndarray, " rewards"]
     codes: Int64[np.ndarray, " rewards"]
+    sweeps: Int64[np.ndarray, " rewards"]
     spans: Float64[np.ndarray, " rewards"]
 
     def only(self, which: Bool[np.ndarray, " rewards"]) -> "Judged":
@@ -73,11 +74,10 @@ class Judged:
 
 def solve_block(
     task: Task, rewards: Any, sizes: Float64[np.ndarray, " rewards"]
-) -> Iterator[tuple[int, Judged, Float64[np.ndarray, "found pairs"]]]:
+) -> Iterator[tuple[Judged, Float64[np.ndarray, "found pairs"]]]:
     """Solve rewards (pairs, rewards) on the device, of these sizes.
 
-    Whenever some are done: the number of backups so far, their certificates and their Q-values, (found, pairs) in the
-    order of the world's pairs.
+    Whenever some are done: their certificates and their Q-values, (found, pairs) in the order of the world's pairs.
     """
     count, limit = sizes.size, task.plan.limit
     running = Judged(
@@ -88,6 +88,7 @@ def solve_block(
         shifts=np.zeros(count),
         stalled=np.zeros(count, np.int64),
         codes=np.full(count, RUNNING),
+        sweeps=np.zeros(count, np.int64),
         spans=np.zeros(count),
     )
     v, chosen = _first_values(task, rewards)
@@ -97,7 +98,7 @@ def solve_block(
         changed = _judge(task, running, change=top - v, v=v, other=chosen != previous, last=sweep == limit)
         done = running.codes != RUNNING
         if done.any():
-            yield sweep, running.only(done), q[:, task.upload(np.flatnonzero(done))].T.cpu().numpy()
+            yield running.only(done), q[:, task.upload(np.flatnonzero(done))].T.cpu().numpy()
             if done.all():
                 return
             running, changed, left = running.only(~done), changed[~done], task.upload(np.flatnonzero(~done))
@@ -112,21 +113,12 @@ def _judge(
     """Fill in the certificates of the backup of v; returns the share of states where the choice is another one."""
     parts = (change.amin(dim=0), change.amax(dim=0), v.abs().amax(dim=0), other.double().mean(dim=0))
     ranges = np.stack([part.cpu().numpy() for part in parts])
-    judge_columns(
-        ranges[:3],
-        running.sizes,
-        task.constants,
-        task.plan.tolerance,
-        last,
-        np.where(ranges[3] > 0.0, *task.patience),
-        running.best,
-        running.bounds,
-        running.shifts,
-        running.stalled,
-        running.codes,
-        running.spans,
-    )
-    return ranges[3]
+    low, high, value_sizes, changed = ranges
+    settings = (task.constants, task.plan.tolerance, last, False)
+    found = (running.shifts, running.bounds, running.best, running.stalled, running.codes, running.sweeps)
+    judge_rows(low, high, value_sizes, running.sizes, *settings, *found, running.spans)
+    np.maximum(running.spans, EVALUATION_SHARE * (high - low), out=running.spans)
+    return changed
 
 
 def _advance(task: Task, running: Judged, rewards: Any, *, q: Any, top: Any, chosen: Any, settled: bool) -> Any:

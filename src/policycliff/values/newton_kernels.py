@@ -15,7 +15,7 @@ from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.sweep_kernels import EVALUATION_LIMIT, SERIES, add_the_rest
 
 NOTHING = np.float32(0.0)
-# Every so many sweeps a look at the ranges, which costs as much as a sweep over one row a state.
+# Every so many sweeps, a divisor of SERIES, a look at the ranges: it costs as much as a sweep over one row a state.
 LOOK = 3
 # Changes of so many units in the last place of single precision are its rounding.
 FEW_UNITS = 16.0 * 2.0**-23
