@@ -1,8 +1,8 @@
 """How the cost of `solve` grows, where its time goes, how near it is to the machine's bandwidth, the rounding floor.
 
 Growth: Garnet MDPs around 20,000 states x 10 actions x 5 successors at gamma 0.99, one of these four changed at a time,
-and `solve_many` on 1,000 states with more and more rewards. "slow" MDPs are two Garnets that are rarely left for each
-other, so that values spread slowly: there gamma counts, in plain ones it hardly does; QuantEcon is run on them too.
+and `solve_many` on 1,000 states with more and more rewards. "2 parts" and "5 parts" are Garnets that are rarely left for
+each other, so that values spread slowly: there gamma counts, in plain ones it hardly does. QuantEcon is run there too.
 
 Profile: one thread, seconds inside each kernel. Bandwidth: the bytes that one backup must move (12 a probability, what
 a pair and a state need, each once) over its time, beside copying a large array in the same run.
@@ -54,15 +54,18 @@ KERNELS = {
 }
 
 
-def slow(states: int, *, gamma: float, seed: int = 0) -> Problem:
-    """Two Garnets side by side, each left for the other with probability 0.0001."""
-    half = garnet(states // 2, 10, 4, gamma=gamma, seed=seed)
-    other = garnet(states // 2, 10, 4, gamma=gamma, seed=seed + 1)
-    size = states // 2
-    rows = half.kernel.shape[0]
+def slow(states: int, parts: int, *, gamma: float) -> Problem:
+    """Garnets in a ring, each left for the next with probability 0.0001; rewards differ in scale from part to part."""
+    size = states // parts
+    garnets = [garnet(size, 10, 4, gamma=gamma, seed=seed) for seed in range(parts)]
+    rows = garnets[0].kernel.shape[0]
     away = sp.csr_matrix((np.full(rows, 1e-4), (np.arange(rows), np.arange(rows) % size)), shape=(rows, size))
-    kernel = sp.bmat([[half.kernel * (1.0 - 1e-4), away], [away, other.kernel * (1.0 - 1e-4)]], format="csr")
-    return Problem(kernel=kernel, rewards=np.vstack([half.rewards, 0.5 * other.rewards]), gamma=gamma)
+    blocks: list[list[sp.csr_matrix | None]] = [[None] * parts for _ in range(parts)]
+    for part, one in enumerate(garnets):
+        blocks[part][part] = one.kernel * (1.0 - 1e-4)
+        blocks[part][(part + 1) % parts] = away
+    rewards = np.vstack([one.rewards / (1.0 + part) for part, one in enumerate(garnets)])
+    return Problem(kernel=sp.bmat(blocks, format="csr"), rewards=rewards, gamma=gamma)
 
 
 def build(problem: Problem) -> MDP:
@@ -89,14 +92,14 @@ def growth(repeats: int) -> Iterator[dict[str, object]]:
             gamma = float(chosen.pop("gamma"))
             kinds = {"garnet": garnet(**chosen, gamma=gamma)}
             if name == "gamma":
-                kinds["slow"] = slow(BASE["states"], gamma=gamma)
+                kinds |= {f"{parts} parts": slow(BASE["states"], parts, gamma=gamma) for parts in (2, 5)}
             for kind, problem in kinds.items():
                 mdp = build(problem)
                 # The same number of digits of the values, however large they are.
                 tolerance = TOLERANCE * 0.01 / (1.0 - gamma)
                 solution = solve(mdp, tolerance=tolerance)
                 seconds = median_seconds(partial(solve, mdp, tolerance=tolerance), repeats)
-                other = beside(problem, solution, tolerance) if kind == "slow" else {}
+                other = beside(problem, solution, tolerance) if kind != "garnet" else {}
                 yield {
                     **other,
                     "varied": name,
@@ -208,7 +211,13 @@ def write_plot(sizes: list[dict], rewards: list[dict], path: Path) -> None:
     names = [*GROWTH, "rewards"]
     titles = ["states", "actions", "successors a pair", "1 / (1 - gamma)", "rewards (1,000 states)"]
     figure = make_subplots(1, 5, subplot_titles=titles, horizontal_spacing=0.045)
-    colours = {"garnet": "#1f4e79", "slow": "#c55a11", "independent": "#1f4e79", "entropy": "#7f3f98"}
+    colours = {
+        "garnet": "#1f4e79",
+        "2 parts": "#c55a11",
+        "5 parts": "#8b1a1a",
+        "independent": "#1f4e79",
+        "entropy": "#7f3f98",
+    }
     for column, name in enumerate(names, start=1):
         rows = rewards if name == "rewards" else [row for row in sizes if row["varied"] == name]
         for kind in dict.fromkeys(row["kind"] for row in rows):

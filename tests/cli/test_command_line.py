@@ -41,7 +41,12 @@ def test_an_audit_prints_its_verdict_and_writes_its_files(tmp_path: Path) -> Non
     figures = json.loads(paths[0].read_text())
     assert figures["schema_version"] == 1
     assert figures["counts"]["prompts"] == 70
-    assert figures["settings"]["columns"]["group"] == {"column": "prompt_id", "origin": "guessed", "size": None}
+    assert figures["settings"]["columns"]["group"] == {
+        "column": "prompt_id",
+        "origin": "guessed",
+        "size": None,
+        "size_origin": "absent",
+    }
     assert "<html" in paths[1].read_text()
     assert paths[2].read_text().startswith("prompt,reason,row,step\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "a.json", "drop.csv"]

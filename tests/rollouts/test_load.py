@@ -103,7 +103,12 @@ def test_math_rm() -> None:
     table = loaded.table
     assert (table.n_groups, table.n_rows, loaded.rows_read) == (70, 560, 560)
     assert set(np.diff(table.offsets)) == {8}
-    assert loaded.columns["group"] == {"column": "prompt_id", "origin": "guessed", "size": None}
+    assert loaded.columns["group"] == {
+        "column": "prompt_id",
+        "origin": "guessed",
+        "size": None,
+        "size_origin": "absent",
+    }
     assert table.frame["__prompt_id"][0] == "math-000"
     assert table.source is not None
     assert set(table.source) == {0}

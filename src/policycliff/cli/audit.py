@@ -126,7 +126,7 @@ def _audit(
     with shown_progress(enabled=not quiet) as progress:
         progress("reading", 0.0)
         loaded = load_rollouts(paths, settings)
-        result = run_audit(loaded, settings, progress).to_dict()
+        result = run_audit(loaded, progress).to_dict()
         contents = _contents(result, outputs)
     write_all(contents)
     written.extend(contents)

@@ -43,6 +43,7 @@ def _root(
 @app.command()
 def audit(  # noqa: PLR0917 - a signature that Typer reads
     table: opt.Table,
+    format: opt.Format = None,  # noqa: A002 - the option's name
     prompt: opt.Prompt = None,
     group: opt.Group = None,
     group_size: opt.GroupSize = None,

@@ -33,6 +33,15 @@ def _column(flag: str, text: str, *more: str) -> typer.models.OptionInfo:
 
 
 Table = Annotated[list[str], typer.Argument(metavar="TABLE...", help="Files, a folder, or a quoted pattern.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="The files' format, where it is not to be found out: trl, verl, verifiers, inspect ...; plain for none.",
+        rich_help_panel=_COLUMNS,
+    ),
+]
 Prompt = Annotated[str | None, _column("--prompt", "The prompt's text.")]
 Group = Annotated[str | None, _column("--group", "What names the group of completions that compete.")]
 GroupSize = Annotated[

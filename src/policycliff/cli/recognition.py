@@ -13,6 +13,8 @@ def print_recognition(found: dict[str, Any], console: Console) -> None:
     """Print the result of `recognise`: columns and why, groups and their sizes, what is left out, notes."""
     sizes = found["group_sizes"]
     console.print(_plain(f"{found['source']}: {found['rows_read']} rows"))
+    if found["recognised_by"]:
+        console.print(_plain(f"Read as {found['format']}: {found['recognised_by']}."))
     console.print(_columns(found["columns"]))
     console.print(
         _plain(
@@ -43,7 +45,7 @@ def _columns(columns: dict[str, Any]) -> Table:
     for rerun in columns["reruns"]:
         _add(table, f"rerun of {rerun['reward']}", rerun["column"], rerun["origin"])
     if columns["group"]["size"] is not None:
-        _add(table, "group size", str(columns["group"]["size"]), "given")
+        _add(table, "group size", str(columns["group"]["size"]), columns["group"]["size_origin"])
     return table
 
 

@@ -68,13 +68,13 @@ def watched(result: Result) -> list[str]:
 
 
 def recognised_columns(result: Result) -> Iterator[tuple[str, str, str]]:
-    """Role, column and origin ("given", "guessed") of every column that plays a part."""
+    """Role, column and origin ("given", "format", "guessed") of every column that plays a part."""
     columns = result["settings"]["columns"]
     for role in _ROLES:
         if columns[role]["column"] is not None:
             yield role, columns[role]["column"], columns[role]["origin"]
     if columns["group"].get("size"):
-        yield "group", f"blocks of {count(columns['group']['size'])}", "given"
+        yield "group", f"blocks of {count(columns['group']['size'])}", columns["group"]["size_origin"]
     for reward in columns["rewards"]:
         yield "reward", reward["column"], reward["origin"]
     for rerun in columns["reruns"]:

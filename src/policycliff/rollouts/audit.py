@@ -97,8 +97,7 @@ def audit(table: Any, *, progress: Progress | None = None, **options: Any) -> Au
     >>> figures["tied_share"]["value"], figures["tied_size_mean"]["value"]
     (1.0, 2.0)
     """
-    settings = settings_from_options(options)
-    return run_audit(load_rollouts(table, settings), settings, progress)
+    return run_audit(load_rollouts(table, settings_from_options(options)), progress)
 
 
 def settings_from_options(options: dict[str, Any]) -> AuditSettings:
@@ -123,9 +122,9 @@ def settings_from_options(options: dict[str, Any]) -> AuditSettings:
     return AuditSettings(**plain)
 
 
-def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progress | None = None) -> Audit:
+def run_audit(loaded: LoadedRollouts, progress: Progress | None = None) -> Audit:
     """Audit a table that has been read already."""
-    report = progress or _no_progress
+    report, settings = progress or _no_progress, loaded.settings
     table, weights = loaded.table, dict(loaded.rewards)
     rewards = {
         column.name: column_reward(column.name, column.scores, weight=weights[column.name]) for column in table.rewards
@@ -162,7 +161,7 @@ def run_audit(loaded: LoadedRollouts, settings: AuditSettings, progress: Progres
     tree = with_intervals(tree, n_prompts=table.n_groups, seed=settings.seed)
     report("verdict", 0.97)
     tree["beta"] = {"value": beta, "origin": beta_origin}
-    result = _head(loaded, settings, main) | tree
+    result = _head(loaded, main) | tree
     result["prompts_to_look_at"] = _look_at(table, main, noises, settings)
     result["verdict"] = verdict(result)
     report("done", 1.0)
@@ -264,16 +263,18 @@ def _look_at(
     )
 
 
-def _head(loaded: LoadedRollouts, settings: AuditSettings, main: RewardAudit) -> dict[str, Any]:
+def _head(loaded: LoadedRollouts, main: RewardAudit) -> dict[str, Any]:
     table = loaded.table
     sizes = np.diff(table.offsets)
     packages = ("policycliff", "numpy", "polars", "scipy")
     return {
         "schema_version": SCHEMA_VERSION,
         "settings": {
-            **settings.to_dict(),
+            **loaded.settings.to_dict(),
             "rewards": dict(loaded.rewards),
             "table": loaded.source,
+            "format": loaded.format,
+            "recognised_by": loaded.recognised_by,
             "columns": loaded.columns,
             "notes": list(loaded.notes),
             "bootstrap_resamples": RESAMPLES,

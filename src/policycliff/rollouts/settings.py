@@ -20,6 +20,7 @@ class AuditSettings:
     """Settings of `policycliff.audit`; column names are None where they are to be guessed or are not used.
 
     Attributes:
+        format: Name of the files' format, as in `docs/reference/formats.md`; None to find it out.
         prompt: Column with the prompt's text.
         group: Column that names the group of completions that compete with each other.
         group_size: Completions a group, for tables whose groups are consecutive blocks of rows.
@@ -49,6 +50,7 @@ class AuditSettings:
         seed: Seed of every random draw (bootstrap, noise simulation, `sample`).
     """
 
+    format: str | None = None
     prompt: str | None = None
     group: str | None = None
     group_size: int | None = None

@@ -9,9 +9,13 @@ import numpy as np
 from policycliff.mdp.compilation import Floats, Indices, Integers, Singles, compiled
 from policycliff.values.certificate_kernels import Constants
 from policycliff.values.column_kernels import COLUMNS
+from policycliff.values.exponential_kernels import exponentials
 from policycliff.values.many_kernels import RUNNING, judge_rows, largest_sizes, next_q_values, set_out
 from policycliff.values.newton_kernels import newton_step
 from policycliff.values.sweep_kernels import EVALUATION_SHARE
+
+# Pairs handled together: their weights under eight rewards, 32 bytes a pair, stay in the nearest cache.
+BLOCK = 512
 
 
 @compiled
@@ -29,25 +33,51 @@ def soft_columns(
     """Set new_v = soft maxima of q, (rows, states), weights = soft policies, (pairs, 8), and the range of new_v - v."""
     low[:], high[:] = np.inf, -np.inf
     # Normalised before they are stored in single precision, which small ones would underflow.
-    shares = np.empty((offsets[1:] - offsets[:-1]).max())
-    for state in range(new_v.shape[1]):
-        start, end = offsets[state], offsets[state + 1]
+    shares = np.empty(max(BLOCK, (offsets[1:] - offsets[:-1]).max()))
+    first = 0
+    while first < new_v.shape[1]:
+        last = first + 1
+        while last < new_v.shape[1] and offsets[last + 1] - offsets[first] <= shares.size:
+            last += 1
+        states = offsets[first : last + 1]
         for row in range(q.shape[0]):
-            top = -np.inf
-            for pair in range(start, end):
-                if base[pair] > 0.0:
-                    top = max(top, q[row, pair])
-            total = 0.0
-            for pair in range(start, end):
-                share = base[pair] * math.exp((q[row, pair] - top) / temperature) if base[pair] > 0.0 else 0.0
-                shares[pair - start] = share
-                total += share
-            new_v[row, state] = top + temperature * math.log(total)
-            for pair in range(start, end):
-                weights[pair, row] = shares[pair - start] / total
-            change = new_v[row, state] - v[row, state]
-            low[row] = min(low[row], change)
-            high[row] = max(high[row], change)
+            tops = new_v[row, first:last]
+            _exponents(states, q[row], base, temperature, tops, shares)
+            exponentials(shares, states[-1] - states[0])
+            _normalise(states, base, temperature, shares, tops, weights[:, row])
+            for state in range(first, last):
+                change = new_v[row, state] - v[row, state]
+                low[row] = min(low[row], change)
+                high[row] = max(high[row], change)
+        first = last
+
+
+@compiled
+def _exponents(offsets: Integers, q: Floats, base: Floats, temperature: float, tops: Floats, exponents: Floats) -> None:
+    """Set tops = the largest q of the pairs with base > 0 of each state, exponents = (q - top) / temperature."""
+    for state in range(tops.size):
+        top = -np.inf
+        for pair in range(offsets[state], offsets[state + 1]):
+            if base[pair] > 0.0:
+                top = max(top, q[pair])
+        tops[state] = top
+        for pair in range(offsets[state], offsets[state + 1]):
+            exponents[pair - offsets[0]] = (q[pair] - top) / temperature
+
+
+@compiled
+def _normalise(
+    offsets: Integers, base: Floats, temperature: float, shares: Floats, tops: Floats, weights: Singles
+) -> None:
+    """Set weights = base * shares, normalised in each state, and turn tops into soft maxima."""
+    for state in range(tops.size):
+        total = 0.0
+        for pair in range(offsets[state], offsets[state + 1]):
+            shares[pair - offsets[0]] *= base[pair]
+            total += shares[pair - offsets[0]]
+        tops[state] += temperature * math.log(total)
+        for pair in range(offsets[state], offsets[state + 1]):
+            weights[pair] = shares[pair - offsets[0]] / total
 
 
 @compiled

@@ -4,7 +4,7 @@ import glob
 import gzip
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -20,7 +20,10 @@ FORMATS = {
     ".json": "JSON Lines",
     ".csv": "CSV",
     ".tsv": "TSV",
+    ".eval": "Inspect log",
 }
+DATASET_FOLDER = "Hugging Face dataset folder"
+"""A folder that `Dataset.save_to_disk` wrote: one table, not a folder of tables."""
 READ_ERRORS = (PolarsError, PanicException, OSError, EOFError, zlib.error, UnicodeError)
 """What reading a file may raise; every one becomes a `TableError`."""
 
@@ -44,7 +47,7 @@ def find_tables(table: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's name says: `Parquet`, `JSON Lines`, `CSV` or `TSV`.
+    """The format that a file's name says: one of the values of `FORMATS`.
 
     >>> format_of(Path("run/completions.jsonl.gz"))
     'JSON Lines'
@@ -52,7 +55,7 @@ def format_of(path: Path) -> str:
     Raises:
         TableError: The suffix is not one of a table.
     """
-    found = _format_or_none(path)
+    found = DATASET_FOLDER if path.is_dir() else format_or_none(path)
     if found is None:
         raise TableError(f"{path} has a suffix that is not a table's: expected {_suffixes()} (text formats also .gz).")
     return found
@@ -80,7 +83,8 @@ def open_text(path: Path) -> TextIOWrapper:
     return TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
-def _format_or_none(path: Path) -> str | None:
+def format_or_none(path: Path) -> str | None:
+    """The format that a file's name says, None where it is not a table's."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     zipped = bool(suffixes) and suffixes[-1] == ".gz"
     last = suffixes[-2:-1] if zipped else suffixes[-1:]
@@ -101,7 +105,7 @@ def _files_of(path: Path) -> list[Path]:
 
 def _existing_files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = [item for item in path.iterdir() if item.is_file() and _format_or_none(item) and _is_visible(item)]
+        found = _tables_in(path)
         if not found:
             raise TableError(f"directory {path} holds no table: expected files ending in {_suffixes()}.")
     elif path.exists():
@@ -112,6 +116,23 @@ def _existing_files(path: Path) -> list[Path]:
         if not found:
             raise SourceNotFoundError(f"{path} does not exist. Give a file, a directory or a quoted pattern.")
     return found
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    """The tables of a folder: the folder itself if it is one, the files in it, else those in the folders below."""
+    if (folder / "state.json").is_file():
+        return [folder]
+    if (folder / "dataset_dict.json").is_file():
+        splits = sorted(item for item in folder.iterdir() if (item / "state.json").is_file())
+        if len(splits) == 1:
+            return splits
+        named = ", ".join(str(item) for item in splits)
+        raise TableError(f"{folder} holds a dataset with {len(splits)} splits. Give one of them: {named}.")
+    return _table_files(folder.iterdir()) or _table_files(folder.rglob("*"))
+
+
+def _table_files(items: Iterable[Path]) -> list[Path]:
+    return [item for item in items if item.is_file() and format_or_none(item) and _is_visible(item)]
 
 
 def _natural_key(path: Path) -> list[tuple[int, str]]:

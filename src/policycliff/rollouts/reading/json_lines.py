@@ -14,7 +14,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from policycliff.errors import TableError
-from policycliff.rollouts.reading.files import READ_ERRORS, first_line, open_text
+from policycliff.rollouts.reading.files import READ_ERRORS, first_line, open_text, unreadable
 
 _LINES_AT_A_TIME = 20_000
 
@@ -25,7 +25,7 @@ def scan_json(path: Path) -> pl.LazyFrame:
     Raises:
         TableError: A line that is not a JSON object; the message names it.
     """
-    if _starts_with_bracket(path):
+    if starts_with_bracket(path):
         return _read_json_array(path)
     try:
         frame = pl.scan_ndjson(path, infer_schema_length=None)
@@ -35,19 +35,35 @@ def scan_json(path: Path) -> pl.LazyFrame:
     return pl.scan_ndjson(path, schema=schema)
 
 
+def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file or of one JSON array, one at a time, with line numbers (positions) from 1.
+
+    Raises:
+        TableError: The file cannot be read, or a line is not a JSON object; the message names it.
+    """
+    try:
+        if starts_with_bracket(path):
+            yield from enumerate(_array(path), start=1)
+        else:
+            with open_text(path) as lines:
+                yield from _parsed_lines(path, lines)
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
+
+
 def _read_lines(path: Path) -> pl.LazyFrame:
     """The slow way, for what Python's `json` accepts and Polars does not (NaN, Infinity); names the first bad line."""
     frames = []
     with open_text(path) as lines:
-        parsed = _parsed_lines(path, lines)
+        parsed = (row for _, row in _parsed_lines(path, lines))
         while rows := list(islice(parsed, _LINES_AT_A_TIME)):
-            frames.append(_frame_of(rows))
+            frames.append(frame_of_rows(rows))
     if not frames:
         raise TableError(f"{path} has no rows. Write the table again.")
     return pl.concat(frames, how="diagonal_relaxed").lazy()
 
 
-def _frame_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
+def frame_of_rows(rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Rows as a frame; where a column's nested values differ in shape, nested values become JSON text."""
     try:
         return pl.from_dicts(rows, infer_schema_length=None)
@@ -60,7 +76,7 @@ def _as_text(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-def _parsed_lines(path: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _parsed_lines(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -74,20 +90,25 @@ def _parsed_lines(path: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             ) from error
         if not isinstance(row, dict):
             raise TableError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}.")
-        yield row
+        yield number, row
 
 
 def _read_json_array(path: Path) -> pl.LazyFrame:
+    return frame_of_rows(_array(path)).lazy()
+
+
+def _array(path: Path) -> list[dict[str, Any]]:
     with open_text(path) as file:
         try:
             rows = json.load(file)
         except (json.JSONDecodeError, RecursionError) as error:
             raise TableError(f"{path}: not valid JSON ({first_line(error)}). Is the file cut off?") from error
-    if not rows or not all(isinstance(row, dict) for row in rows):
+    if not rows or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise TableError(f"{path}: expected a JSON array of objects with at least one row, or JSON Lines.")
-    return _frame_of(rows).lazy()
+    return rows
 
 
-def _starts_with_bracket(path: Path) -> bool:
+def starts_with_bracket(path: Path) -> bool:
+    """Whether a file is a JSON array."""
     with open_text(path) as file:
         return file.read(64).lstrip().startswith("[")

@@ -3,7 +3,8 @@
 Only the columns that play a part are read. Cost: linear in rows; about three times the text's size in memory at most.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,10 @@ class LoadedRollouts:
         table: The rows in canonical form.
         columns: For every role its column and whether it was given, guessed or absent, as JSON types.
         rewards: Reward columns with their weights.
+        settings: What the audit is asked, completed by what the files' format fixes.
         source: What was read, for people.
+        format: Name of the files' format, or `plain`.
+        recognised_by: Why the files were taken for this format, empty where that was said.
         rows_read: Rows before anything was left out.
         notes: Decisions worth knowing, in plain words.
     """
@@ -34,7 +38,10 @@ class LoadedRollouts:
     table: RolloutTable
     columns: dict[str, Any]
     rewards: tuple[tuple[str, float], ...]
+    settings: AuditSettings
     source: str
+    format: str
+    recognised_by: str
     rows_read: int
     notes: tuple[str, ...] = ()
 
@@ -58,21 +65,35 @@ def load_rollouts(table: object, settings: AuditSettings) -> LoadedRollouts:
         InvalidInputError: The settings contradict each other or the table.
         MissingExtraError: A pandas or Arrow table without the libraries to read it.
     """
-    original = open_table(table)
+    original = open_table(table, settings)
+    fixed = _still_open(original.fixed, settings)
+    settings = replace(settings, **fixed)
     source = with_derived(original, settings.derive)
     columns = resolve_columns(source.schema(), settings)
     read = read_rows(original, source, columns, settings)
     columns = settle(columns, read)
     rollouts = canonical_table(columns, read, settings)
-    notes = (*columns.notes, *_notes(columns, rollouts, settings))
+    rollouts = replace(rollouts, skipped=(*original.skipped, *rollouts.skipped))
+    notes = (*original.notes, *columns.notes, *_notes(columns, rollouts, settings))
     return LoadedRollouts(
         table=rollouts,
-        columns=_described(columns, settings),
+        columns=_described(columns, settings, fixed),
         rewards=columns.rewards,
+        settings=settings,
         source=source.description,
+        format=source.format,
+        recognised_by=source.recognised_by,
         rows_read=read.n_rows,
         notes=notes,
     )
+
+
+def _still_open(fixed: Mapping[str, Any], settings: AuditSettings) -> dict[str, Any]:
+    """What the format fixes, less what the user has said; the group and its size are one matter."""
+    said = {name for name in fixed if getattr(settings, name)}
+    if settings.group is not None or settings.group_size is not None:
+        said |= {"group", "group_size"}
+    return {name: value for name, value in fixed.items() if name not in said}
 
 
 def _notes(columns: Columns, table: RolloutTable, settings: AuditSettings) -> tuple[str, ...]:
@@ -91,13 +112,22 @@ def _notes(columns: Columns, table: RolloutTable, settings: AuditSettings) -> tu
     return tuple(notes)
 
 
-def _described(columns: Columns, settings: AuditSettings) -> dict[str, Any]:
+def _size_origin(settings: AuditSettings, fixed: Mapping[str, Any]) -> str:
+    if settings.group_size is None:
+        return "absent"
+    return "format" if "group_size" in fixed else "given"
+
+
+def _described(columns: Columns, settings: AuditSettings, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Every role with its column, and whether the user gave it, the format fixes it, or it was guessed."""
     roles = ("prompt", "group", "step", "completion", "source", "behaviour", "truth")
     described: dict[str, Any] = {role: getattr(columns, role).to_dict() for role in roles}
+    for role in set(roles) & set(fixed):
+        described[role]["origin"] = "format"
     described["group"]["size"] = settings.group_size
-    described["rewards"] = [
-        {"column": name, "origin": columns.rewards_origin, "weight": weight} for name, weight in columns.rewards
-    ]
+    described["group"]["size_origin"] = _size_origin(settings, fixed)
+    origin = "format" if "rewards" in fixed else columns.rewards_origin
+    described["rewards"] = [{"column": name, "origin": origin, "weight": weight} for name, weight in columns.rewards]
     described["reruns"] = [{"column": name, "origin": "given", "reward": reward} for reward, name in columns.reruns]
     described["candidates"] = list(columns.candidates)
     described["derived"] = dict(settings.derive)

@@ -4,19 +4,23 @@ Nothing is read here beyond what the columns' names and types need; `collect` re
 of pandas, Arrow and Hugging Face are known by the module of their type: none of these libraries is imported for asking.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from policycliff.errors import InvalidInputError, MissingExtraError, TableError
+from policycliff.errors import InvalidInputError, TableError
+from policycliff.rollouts.formats.registry import PLAIN, format_named, recognise_format
 from policycliff.rollouts.reading.delimited import TEXT_PREFIX
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.reading.files import READ_ERRORS, find_tables, first_line, unreadable
+from policycliff.rollouts.reading.foreign import frame_of_library
 from policycliff.rollouts.reading.scan import scan_file
+from policycliff.rollouts.settings import AuditSettings
+from policycliff.rollouts.table import SkippedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,21 @@ class TableSource:
         frame: The rows; may have hidden columns named with `TEXT_PREFIX`.
         description: What it is, for people.
         files: The files behind it, if any.
+        format: Name of the format by whose reader it was read, or `plain`.
+        recognised_by: Why it was taken for this format, in a few words; empty where that was said, or nothing to ask.
+        fixed: Fields of `AuditSettings` that the format fixes; what the user gives beats them.
+        notes: What its reader decided, in plain words.
+        skipped: What its reader left out.
     """
 
     frame: pl.LazyFrame
     description: str
     files: tuple[Path, ...] = ()
+    format: str = PLAIN
+    recognised_by: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    skipped: tuple[SkippedRows, ...] = ()
 
     def schema(self) -> dict[str, DataType]:
         """Names and types of the visible columns; Python objects are left out."""
@@ -43,11 +57,15 @@ class TableSource:
         return TEXT_PREFIX + name in self.frame.collect_schema()
 
 
-def open_table(table: object) -> TableSource:
+def open_table(table: object, settings: AuditSettings | None = None) -> TableSource:
     """Open a table: a path, a directory, a pattern, a list of them, or a Polars, pandas, Arrow or Hugging Face table.
 
     >>> open_table(pl.DataFrame({"prompt": ["a"], "reward": [1.0]})).schema()
     {'prompt': String, 'reward': Float64}
+
+    Args:
+        table: What to open; files may be of any format in `docs/reference/formats.md`.
+        settings: For the format, if the user names it, and what its reader wants to know.
 
     Raises:
         SourceNotFoundError: A path that matches nothing.
@@ -55,15 +73,19 @@ def open_table(table: object) -> TableSource:
         MissingExtraError: A pandas or Arrow table without the libraries to read it.
         InvalidInputError: An object of another type.
     """
+    chosen = settings or AuditSettings()
     if isinstance(table, str | Path):
-        return _open_files(find_tables(table))
+        return _open_files(find_tables(table), chosen)
     if isinstance(table, list | tuple) and table and all(isinstance(item, str | Path) for item in table):
-        return _open_files(find_tables(table))
+        return _open_files(find_tables(table), chosen)
+    if chosen.format not in {None, PLAIN}:
+        raise InvalidInputError(f"format {chosen.format!r} is of files, but the table is {type(table).__name__}.")
     if isinstance(table, pl.LazyFrame):
         return _checked(TableSource(table, "a Polars lazy frame"))
     if isinstance(table, pl.DataFrame):
         return TableSource(table.lazy(), "a Polars data frame")
-    return _open_foreign(table)
+    frame, described = frame_of_library(table)
+    return TableSource(frame.lazy(), described)
 
 
 def collect(source: TableSource, columns: Iterable[pl.Expr]) -> pl.DataFrame:
@@ -76,7 +98,8 @@ def collect(source: TableSource, columns: Iterable[pl.Expr]) -> pl.DataFrame:
     try:
         return source.frame.select(chosen).collect(engine="streaming")
     except READ_ERRORS as error:
-        _raise_for_broken_file(source.files)
+        if source.format == PLAIN:
+            _raise_for_broken_file(source.files)
         raise TableError(f"{source.description} cannot be read: {first_line(error)}.") from error
 
 
@@ -89,7 +112,33 @@ def _raise_for_broken_file(files: Sequence[Path]) -> None:
             raise unreadable(path, error) from error
 
 
-def _open_files(files: tuple[Path, ...]) -> TableSource:
+def _open_files(files: tuple[Path, ...], settings: AuditSettings) -> TableSource:
+    """Files by the reader of their format, named or found out, or as they stand."""
+    named = None if settings.format is None else format_named(settings.format)
+    found = recognise_format(files) if settings.format is None else None
+    chosen, reason = (named, "") if found is None else found
+    if chosen is None:
+        return _open_plain(files)
+    described = str(files[0]) if len(files) == 1 else f"{len(files)} files, {files[0]} to {files[-1].name}"
+    try:
+        reading = chosen.read(files, settings)
+    except READ_ERRORS as error:
+        raise unreadable(files[0], error) from error
+    return _checked(
+        TableSource(
+            reading.frame,
+            f"{described} ({chosen.title})",
+            files,
+            format=chosen.name,
+            recognised_by=reason,
+            fixed=reading.fixed,
+            notes=reading.notes,
+            skipped=reading.skipped,
+        )
+    )
+
+
+def _open_plain(files: tuple[Path, ...]) -> TableSource:
     frames = [scan_file(path) for path in files]
     if len(frames) == 1:
         return TableSource(frames[0], str(files[0]), files)
@@ -148,40 +197,3 @@ def _checked(source: TableSource) -> TableSource:
     except (PolarsError, PanicException, OSError) as error:
         raise TableError(f"{source.description}: {first_line(error)}.") from error
     return source
-
-
-def _open_foreign(table: Any) -> TableSource:
-    library = type(table).__module__.partition(".")[0]
-    if library == "datasets":
-        return _open_hugging_face(table)
-    if library == "pandas" and hasattr(table, "columns"):
-        frame = _converted(lambda: pl.from_pandas(table, nan_to_null=True), "a pandas frame", "pandas")
-        return TableSource(frame.lazy(), "a pandas data frame")
-    if library == "pyarrow" or hasattr(table, "__arrow_c_stream__"):
-        frame = _converted(lambda: pl.DataFrame(table), "an Arrow table", "pandas")
-        return TableSource(frame.lazy(), "an Arrow table")
-    raise InvalidInputError(
-        f"table must be a path or a Polars, pandas, Arrow or Hugging Face table; got {type(table).__name__}."
-    )
-
-
-def _open_hugging_face(table: Any) -> TableSource:
-    if isinstance(table, dict):
-        splits = ", ".join(repr(name) for name in table)
-        raise InvalidInputError(f"the Hugging Face table has splits ({splits}); give one of them: dataset[{splits}].")
-    if not hasattr(table, "to_polars"):
-        raise InvalidInputError("a streamed Hugging Face dataset cannot be audited; load it with streaming=False.")
-    frame = _converted(table.to_polars, "a Hugging Face dataset", "datasets")
-    return TableSource(frame.lazy(), "a Hugging Face dataset")
-
-
-def _converted(convert: Callable[[], Any], what: str, extra: str) -> pl.DataFrame:
-    try:
-        frame = convert()
-    except ImportError as error:
-        raise MissingExtraError(
-            f"reading {what} needs more libraries ({first_line(error)}): pip install 'policycliff[{extra}]'."
-        ) from error
-    except (PolarsError, PanicException, TypeError, ValueError) as error:
-        raise TableError(f"{what} cannot be converted: {first_line(error)}.") from error
-    return frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)

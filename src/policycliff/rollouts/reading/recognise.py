@@ -26,6 +26,8 @@ def recognise(table: object, settings: AuditSettings) -> dict[str, Any]:
     scored = (*rollouts.rewards, *([] if rollouts.truth is None else [rollouts.truth]))
     return {
         "source": loaded.source,
+        "format": loaded.format,
+        "recognised_by": loaded.recognised_by,
         "rows_read": loaded.rows_read,
         "columns": loaded.columns,
         "prompts": rollouts.n_groups,

@@ -7,7 +7,7 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.reading.delimited import scan_delimited
-from policycliff.rollouts.reading.files import READ_ERRORS, format_of, unreadable
+from policycliff.rollouts.reading.files import DATASET_FOLDER, READ_ERRORS, format_of, unreadable
 from policycliff.rollouts.reading.json_lines import scan_json
 
 
@@ -19,7 +19,7 @@ def scan_file(path: Path) -> pl.LazyFrame:
     """
     kind = format_of(path)
     try:
-        if path.stat().st_size == 0:
+        if path.is_file() and path.stat().st_size == 0:
             raise TableError(f"{path} is empty (0 bytes). Write the table again.")
         frame = _SCANNERS[kind](path)
         if not frame.collect_schema().names():
@@ -33,9 +33,15 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False, hive_partitioning=False)
 
 
+def _no_plain_table(path: Path) -> pl.LazyFrame:
+    raise TableError(f"{path} is no plain table and of no format that is known. Leave --format out to find it out.")
+
+
 _SCANNERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
     "Parquet": _scan_parquet,
     "JSON Lines": scan_json,
     "CSV": lambda path: scan_delimited(path, ","),
     "TSV": lambda path: scan_delimited(path, "\t"),
+    "Inspect log": _no_plain_table,
+    DATASET_FOLDER: _no_plain_table,
 }

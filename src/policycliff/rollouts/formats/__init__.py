@@ -1,0 +1,1 @@
+"""Readers of the files that trainers and evaluation tools write, a file a format."""
