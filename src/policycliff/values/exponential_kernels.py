@@ -25,14 +25,14 @@ C8, C9, C10, C11, C12, C13 = (1.0 / math.factorial(n) for n in range(8, 14))
 
 
 @compiled
-def exponentials(x: Floats, size: int) -> None:
+def exponentials(x: Floats, size: int, divisor: float) -> None:
     """Replace the first `size` entries of x by exp(x), within 2 units in the last place; entries above 0 count as 0.
 
     With k the nearest integer to x / log 2 and r = x - k log 2, abs(r) <= 0.3466: exp(x) = 2^k exp(r), and the Taylor
     polynomial of degree 13 leaves 5e-18 of exp(r).
     """
     for i in range(size):
-        bounded = min(max(x[i], LOWEST), 0.0)
+        bounded = min(max(x[i] / divisor, LOWEST), 0.0)
         k = (bounded * PER_DOUBLING + ROUNDING) - ROUNDING
         r = (bounded - k * HIGH) - k * LOW
         r2 = r * r

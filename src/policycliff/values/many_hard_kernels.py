@@ -13,7 +13,7 @@ from policycliff.values.backup_kernels import ONE, first_best, keep_rows, maxima
 from policycliff.values.certificate_kernels import Constants
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.many_kernels import RUNNING, judge_rows, largest_sizes, next_q_values, set_out
-from policycliff.values.newton_kernels import newton_step
+from policycliff.values.newton_kernels import LOOK, newton_step
 from policycliff.values.sweep_kernels import (
     EVALUATION_LIMIT,
     EVALUATION_SHARE,
@@ -199,7 +199,7 @@ def solve_hard_rows(
             running, changes = codes == RUNNING, (low, high, targets)
             # The first best actions are rarely the last ones.
             share = EVALUATION_SHARE if guessed else LATER_SHARE
-            newton_step(*shared, constants.gamma, weights, running, *changes, share, shifted, steps, values, v)
+            newton_step(*shared, constants.gamma, weights, running, *changes, share, LOOK, shifted, steps, values, v)
         else:
             ranges, states = (low, high, targets, bounds, steps), (first, slack, values, v)
             _sweep_alone(*kernel, constants.gamma, rewards, q, *ranges, codes, *states, kept)

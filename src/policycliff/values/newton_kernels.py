@@ -94,6 +94,7 @@ def _newton_steps(
     probabilities: Floats,
     gamma: float,
     weights: Singles,
+    look: int,
     shifted: bool,
     bars: Floats,
     residuals: Singles,
@@ -108,7 +109,7 @@ def _newton_steps(
     for sweep in range(1, EVALUATION_LIMIT + 1):
         sweep_columns(offsets, indptr, successors, probabilities, single, weights, residuals, constants, e, other)
         e, other = other, e
-        if sweep % LOOK:
+        if sweep % look:
             continue
         _ranges(other, e, low, high, sizes)
         if shifted:
@@ -138,6 +139,7 @@ def newton_step(
     high: Floats,
     targets: Floats,
     share: float,
+    look: int,
     shifted: bool,
     steps: Floats,
     new_v: Floats,
@@ -160,7 +162,7 @@ def newton_step(
             middles[row], scales[row], bars[row] = middle, scale, span / scale
             for state in range(n_states):
                 residuals[state, row] = (new_v[row, state] - v[row, state] - middle) / scale
-    e = _newton_steps(offsets, indptr, successors, probabilities, gamma, weights, shifted, bars, residuals)
+    e = _newton_steps(offsets, indptr, successors, probabilities, gamma, weights, look, shifted, bars, residuals)
     for row in range(n_rows):
         if scales[row] > 0.0:
             for state in range(n_states):
