@@ -12,13 +12,13 @@ Cost: nothing where nothing is unresolved; else see `policycliff.actions.partiti
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8
 
 from policycliff.actions.kernels import TIED, UNIQUE, UNRESOLVED
 from policycliff.actions.partition import prove, refine, worthless_states
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Bool, Float64, Int8
 
 
 def settle_by_lumping(

@@ -9,11 +9,11 @@ Source: as `policycliff.actions.partition`, with the tuple of rewards in place o
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.partition import prove, refine, states_reaching, worthless_states
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Bool, Float64
 from policycliff.values.solution import Solution
 
 

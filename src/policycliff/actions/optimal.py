@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64
 
 from policycliff.actions.kernels import TIED, UNIQUE, UNRESOLVED, classify
 from policycliff.actions.lumping import settle_by_lumping
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_kind, fail
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int8, Int64
 from policycliff.values.exact import Rationals, exact_q_values
 from policycliff.values.solution import Solution
 

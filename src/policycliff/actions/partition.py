@@ -20,12 +20,12 @@ and Tarjan, Three partition refinement algorithms (1987).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.actions.lumping_kernels import PRIME, mass_keys, residues, same_masses, set_keys
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import reached_states
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 
 ROUNDS = 50
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64
 
 from policycliff.mdp.blocks import (
     Blocks,
@@ -19,6 +18,7 @@ from policycliff.mdp.blocks import (
 )
 from policycliff.mdp.messages import as_float_vector, check_flag, check_mask, fail, first_true
 from policycliff.mdp.rewards_input import expected_rewards
+from policycliff.shapes import Bool, Float64
 
 
 def blocks_from_arrays(

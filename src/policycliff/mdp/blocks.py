@@ -6,7 +6,6 @@ from typing import Any, TypedDict
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64, Int, Int64
 
 from policycliff.errors import InvalidInputError
 from policycliff.mdp.compilation import Floats, GivenIntegers, Indices, frozen, starts_type
@@ -22,6 +21,7 @@ from policycliff.mdp.kernels import (
     stays,
 )
 from policycliff.mdp.messages import check_distribution, check_gamma, check_mask, check_names, fail, first_true
+from policycliff.shapes import Bool, Float64, Int, Int64
 
 ROW_SUM_TOLERANCE = 1e-9
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.errors import InvalidInputError
+from policycliff.shapes import Bool, Float64
 
 
 def fail(*, got: str, expected: str, remedy: str) -> InvalidInputError:

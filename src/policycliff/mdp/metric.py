@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, as_integer, as_number, check_finite, fail, first_true
+from policycliff.shapes import Float64, Int64
 
 # Tables of distances may violate symmetry and triangles by this share of the largest distance.
 TABLE_TOLERANCE = 1e-10

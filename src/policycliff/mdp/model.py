@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64, Int, Int32, Int64
 
 from policycliff.mdp.arrays import blocks_from_arrays
 from policycliff.mdp.blocks import Blocks
@@ -27,6 +26,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, check_finite, check_kind, fail
 from policycliff.mdp.native import blocks_from_pairs
 from policycliff.mdp.rewards_input import pair_rewards
+from policycliff.shapes import Bool, Float64, Int, Int32, Int64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

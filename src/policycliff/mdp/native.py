@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Int64
 
 from policycliff.mdp.blocks import (
     Blocks,
@@ -18,6 +17,7 @@ from policycliff.mdp.blocks import (
     make_frame,
 )
 from policycliff.mdp.messages import as_float_vector, check_shape, fail, first_true
+from policycliff.shapes import Int64
 
 
 def blocks_from_pairs(

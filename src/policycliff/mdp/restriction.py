@@ -7,11 +7,11 @@ a breakpoint (Result 2) and the price of degeneracy (Result 6) are both of this 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_mask, fail, first_true
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 
 
 @dataclass(frozen=True, slots=True, eq=False)

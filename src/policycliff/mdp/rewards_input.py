@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int, Int64
 
 from policycliff.mdp.messages import as_float_vector, fail
+from policycliff.shapes import Float64, Int, Int64
 
 
 def pair_rewards(

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 
 UNIT_ROUNDOFF = 2.0**-53
 

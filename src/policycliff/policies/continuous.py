@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
 from policycliff.mdp.metric import MetricGrid
 from policycliff.policies.distances import hausdorff_distance
+from policycliff.shapes import Bool, Float64
 
 CENTRES = (-5.0, 0.0, 5.0)
 LOW, HIGH = -10.0, 10.0

@@ -9,11 +9,11 @@ Cost: O(pairs), O(n * m) distances.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.mdp.messages import as_float_vector, check_distribution, check_finite, check_shape, fail
 from policycliff.mdp.metric import MetricGrid, euclidean
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 
 
 def total_variation(first: Any, second: Any, *, mdp: MDP | None = None, occupancy: Any = None) -> float:

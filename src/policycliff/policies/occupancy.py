@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_distribution, fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64
 from policycliff.values.chain import DIRECT_LIMIT, stochastic_chain
 from policycliff.values.chain_kernels import left_solve_acyclic, left_step
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification

@@ -5,12 +5,12 @@ is Lipschitz in the reward (Prop 4.7). A policy is a vector over pairs that sums
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_kind, check_shape
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64
 from policycliff.values.backup_kernels import greedy_weights, soft_weights
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import Solution

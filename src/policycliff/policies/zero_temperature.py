@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.optimal import optimal_actions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Bool, Float64
 from policycliff.values.regularizers import KL, Entropy
 from policycliff.values.solve import TIGHT, solve, tight_tolerance
 

@@ -6,12 +6,12 @@ distances is 1-Lipschitz, and cutting at 0 makes no function steeper. Cost: O(st
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_number, fail
 from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64
 
 
 def bump(

@@ -8,10 +8,10 @@ taken here, and then the Lipschitz constant is max_s sum_k |w_k(s)| (`mixture_mo
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.messages import as_float_vector, check_finite, fail
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 
 
 def effective_reward(rewards: Any, weights: Any, *, mdp: MDP | None = None) -> Float64[np.ndarray, "*shape"]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.messages import as_float_vector, check_finite, check_mask, check_shape, fail
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 
 
 def ball_half_widths(mdp: MDP, *, mask: Any, half_widths: Any) -> Float64[np.ndarray, " pairs"]:

@@ -10,11 +10,11 @@ The map is (1 + gamma)-Lipschitz in the sup norm, so every Q near Q* comes from 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, check_shape, fail, first_true
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64
 
 UNIT_ROUNDOFF = 2.0**-53
 

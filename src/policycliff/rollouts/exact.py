@@ -11,9 +11,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
 
 from policycliff.rollouts.segments import segment_max, segment_of, sort_within
+from policycliff.shapes import Bool, Float64, Int64, Shaped
 
 UNIT_ROUNDOFF = 2.0**-53
 _LEAST_SUBNORMAL = 2.0**-1074

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 from scipy.special import ndtri
+
+from policycliff.shapes import Float64
 
 _Z = float(ndtri(0.975))
 RESAMPLES = 1000

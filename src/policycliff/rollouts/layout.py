@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Int64
 
 from policycliff.rollouts.segments import segment_of, segment_sum
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Bool, Int64
 
 
 @dataclass(frozen=True)

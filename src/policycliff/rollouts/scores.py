@@ -10,7 +10,6 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.exact import (
     UNIT_ROUNDOFF,
@@ -33,6 +32,7 @@ from policycliff.rollouts.segments import (
 )
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Bool, Float64, Int64
 
 
 @dataclass(frozen=True, slots=True)

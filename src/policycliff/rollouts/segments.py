@@ -5,7 +5,8 @@ except `sort_within`, which sorts.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+
+from policycliff.shapes import Bool, Float64, Int64, Shaped
 
 _MOST_SIZES = 64
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float64, Int64
+
+from policycliff.shapes import Float64, Int64
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ MDPs. At each point: a deterministic choice from the set, the uniform one, and s
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.actions.kernels import TIED
 from policycliff.actions.optimal import OptimalActions
@@ -16,6 +15,7 @@ from policycliff.cliffs.lines.parts import uniform_over
 from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
 from policycliff.cliffs.radius.radius import stability_radius
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.statements.facts import optimal_sets, reward_scale, tied_state
 from policycliff.statements.instances import Instance
 from policycliff.values.regularizers import Entropy

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.statements.measure import Pairs, can_enumerate, n_policies, policies
 
 LIMIT = 600

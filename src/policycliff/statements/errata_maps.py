@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.ties.construction import cliff_perturbation
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import state_visits
 from policycliff.policies.selection import uniform_policy
+from policycliff.shapes import Float64
 from policycliff.statements.facts import (
     optimal_sets,
     random_change,

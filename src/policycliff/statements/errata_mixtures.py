@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.statements.facts import (
     moving_pairs,
     optimal_sets,

@@ -1,11 +1,11 @@
 """What several checks need of an instance: certified optimal sets, hypotheses, random changes of rewards."""
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.kernels import TIED, UNIQUE, UNRESOLVED
 from policycliff.actions.optimal import OptimalActions, optimal_actions
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64
 from policycliff.statements.statement import Hypothesis
 from policycliff.values.exact import EXACT_LIMIT
 from policycliff.values.solve import solve

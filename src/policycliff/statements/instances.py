@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.model import MDP
 from policycliff.mdp.tree import token_tree
 from policycliff.rewards.effective import effective_reward
+from policycliff.shapes import Float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)

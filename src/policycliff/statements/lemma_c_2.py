@@ -4,10 +4,10 @@ The constant is a supremum: it is approached where two halves of the probability
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.model import MDP
 from policycliff.policies.selection import soft_policy
+from policycliff.shapes import Float64
 from policycliff.statements.facts import reward_scale
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_q, spans

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
-from jaxtyping import Float64, Int64
 from scipy.linalg import lu_factor, lu_solve
 
 from policycliff.errors import PolicyCliffError
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 
 DENSE_LIMIT = 400
 POLICY_LIMIT = 4096

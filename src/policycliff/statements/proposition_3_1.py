@@ -7,12 +7,12 @@ certificate is compared with dense linear algebra: which pairs prove it, what on
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.actions.kernels import TIED
 from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.degeneracy.incomplete import incomplete_reward_certificate
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.statements.facts import moving_pairs, optimal_sets, tied_somewhere
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import DENSE_LIMIT, measured_q, policy_values, rounding

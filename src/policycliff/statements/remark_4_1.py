@@ -9,12 +9,12 @@ earn.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.phases.mixture_gap.gap import mixture_gap
 from policycliff.cliffs.phases.mixture_gap.result import MixtureGap
 from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
+from policycliff.shapes import Float64, Int64
 from policycliff.statements.envelope import LIMIT, all_values
 from policycliff.statements.facts import moving_pairs
 from policycliff.statements.instances import Instance

@@ -7,10 +7,10 @@ Euclidean ball with the 2-norm, for half-widths u with ||u (x' - x)||_1.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.radius.radius import stability_radius
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.statements.facts import moving_pairs, optimal_sets, reward_scale, unique_everywhere
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import (

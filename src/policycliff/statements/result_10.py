@@ -6,12 +6,12 @@ drops out.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.soft.bounds import soft_policy_bounds
 from policycliff.cliffs.soft.sequences import ending_pairs, is_deterministic_tree
 from policycliff.mdp.model import MDP
 from policycliff.mdp.tree import token_tree
+from policycliff.shapes import Bool, Float64
 from policycliff.statements.facts import moving_pairs, reward_scale
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_soft_q

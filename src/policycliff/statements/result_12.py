@@ -6,13 +6,13 @@ bound is attained, and two tuples on both sides of the tie of a hard gate.
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.gates.bounds import gate_bounds
 from policycliff.cliffs.gates.jump import gate_jump
 from policycliff.cliffs.gates.result import GateBounds
 from policycliff.mdp.model import MDP
 from policycliff.rewards.gates.gate import reward_gate
+from policycliff.shapes import Float64
 from policycliff.statements.facts import moving_pairs, reward_scale
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import growth, measured_soft_q, spans, state_tv

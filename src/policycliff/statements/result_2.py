@@ -6,11 +6,11 @@ jumps of the uniform choice from one side of a breakpoint to the other, with set
 """
 
 import numpy as np
-from jaxtyping import Bool
 
 from policycliff.cliffs.lines.parts import uniform_over
 from policycliff.cliffs.lines.path import PerturbationPath, perturbation_path
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool
 from policycliff.statements.envelope import Envelope, inner, make_envelope
 from policycliff.statements.facts import moving_pairs, random_change, reward_scale
 from policycliff.statements.instances import Instance

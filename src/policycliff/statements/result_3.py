@@ -9,11 +9,11 @@ weights a dense solve gives what the cell offers in which they lie.
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.phases.phases import MixturePhases, mixture_phases
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import start_distribution
+from policycliff.shapes import Float64
 from policycliff.statements.envelope import Envelope, all_values, inner
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import measured_q, rounding

@@ -6,13 +6,13 @@ the discount of the instance.
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.soft.bounds import soft_policy_bounds
 from policycliff.cliffs.soft.local import local_moduli, rows_of
 from policycliff.cliffs.soft.problem import make_problem
 from policycliff.cliffs.soft.search import soft_map_of
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.statements.facts import random_change, reward_scale
 from policycliff.statements.instances import Instance, extremal_world
 from policycliff.statements.measure import DENSE_LIMIT, growth, measured_soft_q, state_tv

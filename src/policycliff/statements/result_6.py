@@ -6,10 +6,10 @@ the right is at least `best`, and every one to the left at most `worst`.
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.degeneracy.price import DegeneracyPrice, degeneracy_price
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.statements.facts import moving_pairs
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import can_enumerate, growth, measured_q, policies, policy_values, rounding

@@ -6,10 +6,10 @@ by other code.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.design.tie_breaker import design_tie_breaker
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.statements.facts import reward_scale
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import DENSE_LIMIT, growth, measured_q, policy_values

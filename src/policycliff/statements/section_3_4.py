@@ -5,10 +5,10 @@ policy and for others.
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.statements.facts import optimal_sets, tied_somewhere, tied_state
 from policycliff.statements.instances import Instance
 from policycliff.statements.measure import DENSE_LIMIT, gibbs, rounding, state_tv, stochastic_values

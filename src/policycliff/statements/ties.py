@@ -1,11 +1,11 @@
 """What the statements about ties share: which action to raise, and what enumeration-free dense algebra finds then."""
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.ties.perturbation import CliffPerturbation
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.statements.facts import reward_scale, tied_state
 from policycliff.statements.measure import measured_q, rounding
 from policycliff.statements.statement import Claim

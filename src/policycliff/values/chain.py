@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64, Int, Int32, Int64
 
 from policycliff.mdp.compilation import frozen, starts_type
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int, Int32, Int64
 from policycliff.values.sweep_kernels import chosen_rows, kept_sweeps
 
 DIRECT_LIMIT = 3000

@@ -9,10 +9,10 @@ Cost: as `solve` on an MDP with S pairs.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.chain import stochastic_chain
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
 from policycliff.values.solve import solve, tight_tolerance

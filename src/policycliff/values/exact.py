@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz
-from jaxtyping import Int64
 
 from policycliff.mdp.messages import fail
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Int64
 
 EXACT_LIMIT = 200
 EXACT_ACYCLIC_LIMIT = 20_000

@@ -11,10 +11,10 @@ Sources: Puterman (1994), section 6.3.3; Wingate and Seppi, Prioritization metho
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int32, Int64
 from policycliff.values.certificates import certify
 from policycliff.values.iteration import Monitor, Outcome
 from policycliff.values.operator import BellmanOperator

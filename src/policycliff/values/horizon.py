@@ -9,10 +9,10 @@ Cost: one solve.
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.solve import solve, tight_tolerance
 
 

@@ -16,9 +16,9 @@ Sources: Puterman (1994), chapter 6; Puterman and Shin (1978).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.backup_kernels import soft_weights
 from policycliff.values.certificates import Certificate, certify
 from policycliff.values.chain import DIRECT_LIMIT, Chain, stochastic_chain

@@ -7,9 +7,9 @@ threads can fill them at once.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int, Int32, Int64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int, Int32, Int64
 from policycliff.values.chain import Chain
 from policycliff.values.sweep_kernels import SERIES, STALLED, add_the_rest, kept_sweep, kept_sweeps
 from policycliff.values.threads import Ranges, Run

@@ -9,10 +9,10 @@ differs from x by at most ||r||_1 * (amplification of the MDP) in the 1-norm.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 from scipy.sparse.linalg import SuperLU
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.chain import DIRECT_LIMIT, Chain
 from policycliff.values.chain_kernels import left_solve_acyclic, left_step
 from policycliff.values.operator import amplification

@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, overload
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, check_choice, check_kind, fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64
 from policycliff.values.gauss_seidel import outwards
 from policycliff.values.many_kernels import first_wrong
 from policycliff.values.many_ray import require_ray, solve_rows_on_ray

@@ -22,11 +22,11 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.errors import WorkerLostError
 from policycliff.extras import require
 from policycliff.mdp.messages import fail
+from policycliff.shapes import Float64
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.many_rows import Plan, Rows, solve_rows
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int32, Int64
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.many_hard_kernels import solve_hard_rows
 from policycliff.values.many_kernels import AT_FLOOR, AT_LIMIT, DONE, shift_rows

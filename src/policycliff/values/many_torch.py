@@ -22,11 +22,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.extras import require
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import fail
+from policycliff.shapes import Float64
 from policycliff.values.gauss_seidel import absorbing
 from policycliff.values.many_kernels import read_rows, shift_rows
 from policycliff.values.many_rows import STATUSES, Plan, Rows

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.certificate_kernels import Constants
 from policycliff.values.many_kernels import RUNNING, judge_rows
 from policycliff.values.many_rows import Plan

@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Int64
 from policycliff.values.many_torch_world import Product, World
 
 # Tensors have no types of ours: PyTorch may be missing.

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+
+from policycliff.shapes import Int64
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,11 +10,11 @@ Cost: one sweep is O(nonzeros).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import longest_path
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.backup_kernels import hard_start, hard_sweep, keep_rows, soft_sweep
 from policycliff.values.certificate_kernels import Constants
 from policycliff.values.kept_rows import KeptRows, room_for_rows

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, as_number, check_finite, check_shape, fail, first_true
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 
 
 def _check_temperature(temperature: float) -> None:

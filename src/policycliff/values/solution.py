@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.regularizers import Regularizer
 
 CONVERGED, ROUNDING_FLOOR, ITERATION_LIMIT = "converged", "rounding_floor", "iteration_limit"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.values.backup_kernels import greedy_weights, soft_weights
 from policycliff.values.regularizers import Regularizer
 from policycliff.values.solution import CONVERGED, Solution

@@ -7,11 +7,11 @@ states and no regularizer, and modified policy iteration elsewhere.
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float64, Int32
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, check_choice, fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64, Int32
 from policycliff.values.backup_kernels import shift_and_choose, soft_value_all, soft_weights
 from policycliff.values.backward import solve_backward
 from policycliff.values.gauss_seidel import absorbing, gauss_seidel

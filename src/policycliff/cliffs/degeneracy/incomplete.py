@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, Int64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.degeneracy.incomplete_evidence import (
@@ -37,6 +36,7 @@ from policycliff.mdp.messages import fail, first_true
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
 from policycliff.policies.selection import greedy_policy
+from policycliff.shapes import Bool, Float64, Int32, Int64
 from policycliff.values.regularizers import check_policy
 
 PROVEN, NONE, OPEN = "proven", "none", "unresolved"

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.cliffs.degeneracy.restricted_returns import Bracket, float_bracket, minus, weighted_return
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import state_visits
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.evaluation import Evaluation, evaluate
 from policycliff.values.exact import make_exact, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification

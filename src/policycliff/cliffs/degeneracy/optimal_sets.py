@@ -5,13 +5,13 @@ MDPs are decided in rational arithmetic without being asked.
 """
 
 import numpy as np
-from jaxtyping import Bool
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions, optimal_actions
 from policycliff.mdp.kernels import reached_states
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Bool
 from policycliff.values.solution import Solution
 from policycliff.values.solve import solve, tight_tolerance
 

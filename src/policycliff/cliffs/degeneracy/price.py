@@ -23,7 +23,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.degeneracy.optimal_sets import open_states, reached_within, settled_actions
@@ -33,6 +32,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_flag
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
+from policycliff.shapes import Bool, Float64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

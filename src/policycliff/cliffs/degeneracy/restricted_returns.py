@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Bool, Float64
 from policycliff.values.exact import Rationals, make_exact, rational, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF
 from policycliff.values.solve import solve, tight_tolerance

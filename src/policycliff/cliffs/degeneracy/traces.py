@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from jaxtyping import Bool
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.degeneracy.trace_kernels import log_path_counts
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import longest_path
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool
 from policycliff.values.operator import UNIT_ROUNDOFF
 
 

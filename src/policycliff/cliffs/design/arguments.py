@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.design.task import ORDERS
 from policycliff.mdp.compilation import frozen
@@ -18,6 +17,7 @@ from policycliff.mdp.messages import (
     first_true,
 )
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64
 from policycliff.values.regularizers import check_policy
 
 MEASURES = ("change", "coefficients")

@@ -9,11 +9,11 @@ has looser lower bounds and solves more rows.)
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.design.task import DUAL_ORDERS
 from policycliff.cliffs.radius.resolvent import make_resolvent
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import UNIT_ROUNDOFF
 

@@ -20,10 +20,10 @@ Cost: two left solves and two evaluations.
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.design.task import DUAL_ORDERS, DesignTask
 from policycliff.mdp.compilation import frozen
+from policycliff.shapes import Float64
 from policycliff.values.chain import stochastic_chain
 from policycliff.values.evaluation import Evaluation, evaluate
 from policycliff.values.left_solve import RELATIVE_ERROR, make_left_solver

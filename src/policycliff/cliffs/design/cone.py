@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.design.arguments import check_norm
 from policycliff.cliffs.design.boundary import nearest_face
@@ -29,6 +28,7 @@ from policycliff.cliffs.design.task import DesignTask
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_flag
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64
 from policycliff.values.regularizers import check_policy
 
 

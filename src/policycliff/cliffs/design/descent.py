@@ -8,11 +8,11 @@ hundred products with the kernel; the smallest changes are then the multipliers 
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64
 from scipy.optimize import minimize
 
 from policycliff.cliffs.design.programs import FOUND, Guess
 from policycliff.cliffs.design.task import DesignTask
+from policycliff.shapes import Float64
 
 STEPS = 10_000
 MEMORY = 20

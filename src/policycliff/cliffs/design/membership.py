@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.degeneracy.optimal_sets import AUTOMATIC_EXACT_LIMIT
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.exact import make_exact, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF

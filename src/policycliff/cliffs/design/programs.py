@@ -15,11 +15,11 @@ from typing import Any
 import clarabel
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64, Int64
 from scipy.optimize import linprog
 
 from policycliff.cliffs.design.certificates import continuation
 from policycliff.cliffs.design.task import DesignTask
+from policycliff.shapes import Float64, Int64
 from policycliff.values.evaluation import evaluate
 
 SIMPLEX_LIMIT = 300

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+
+from policycliff.shapes import Float64, Int64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64
 from scipy.sparse.linalg import svds
 
 from policycliff.cliffs.design.programs import FOUND, Guess
 from policycliff.cliffs.design.task import DesignTask
+from policycliff.shapes import Bool, Float64
 
 STEPS = 20_000
 CHECK = 200

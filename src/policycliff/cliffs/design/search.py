@@ -8,7 +8,6 @@ features move, the program is solved again for a margin that is larger by what w
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.design.certificates import attained_margin, continuation, lower_bound, proven_gaps
 from policycliff.cliffs.design.descent import descend
@@ -16,6 +15,7 @@ from policycliff.cliffs.design.membership import decide
 from policycliff.cliffs.design.programs import FOUND, Guess, least_violation, sparse_program
 from policycliff.cliffs.design.saddle import find_saddle
 from policycliff.cliffs.design.task import DesignTask
+from policycliff.shapes import Float64, Int64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import UNIT_ROUNDOFF
 

@@ -10,13 +10,13 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.degeneracy.optimal_sets import open_states, reached_within, settled_actions
 from policycliff.cliffs.degeneracy.price import degeneracy_price
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Float64
 
 # Every target costs a program.
 MOST_TARGETS = 16

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64
 
 ORDERS: dict[str, float] = {"inf": np.inf, "1": 1, "2": 2}
 DUAL_ORDERS: dict[str, float] = {"inf": 1, "1": np.inf, "2": 2}

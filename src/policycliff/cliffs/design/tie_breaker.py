@@ -22,7 +22,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.degeneracy.optimal_sets import reached_within
 from policycliff.cliffs.design.arguments import check_allowed, check_features, check_margin, check_norm, check_target
@@ -34,6 +33,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_flag, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
+from policycliff.shapes import Bool, Float64
 
 NAMED = 3
 

@@ -8,7 +8,6 @@ backward pass); memory is bounded by working in blocks. The share of such draws 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
 from scipy.sparse.linalg import SuperLU
 from scipy.special import betaincinv
 
@@ -17,6 +16,7 @@ from policycliff.cliffs.radius.gaps import Gaps
 from policycliff.cliffs.radius.kernels import right_solve_acyclic
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.chain import DIRECT_LIMIT, Chain, deterministic_chain
 from policycliff.values.operator import amplification
 

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 from scipy.special import ndtr
 
 from policycliff.cliffs.flips.draws import clopper_pearson, count_flips
@@ -37,6 +36,7 @@ from policycliff.cliffs.radius.search import NEGLIGIBLE, norm_bounds
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Bool, Float64
 
 NEGLIGIBLE_SUM = 1e-12
 ROW_LIMIT = 5000

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, as_number, check_finite, check_shape, fail
 from policycliff.mdp.model import MDP
 from policycliff.rewards.half_widths import check_widths
+from policycliff.shapes import Float64
 
 COVARIANCE_LIMIT = 3000
 SYMMETRY = 1e-9

@@ -20,7 +20,6 @@ Sources: paper, Prop 2.4, Lemma 4.2, Prop 4.7; section 4.6 leaves such weights o
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.gates.first_order import first_order_shifts
 from policycliff.cliffs.gates.result import GateBounds
@@ -41,6 +40,7 @@ from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.gates.gate import Gate, check_size
 from policycliff.rewards.gates.gated import GatedReward, gated_reward
 from policycliff.rewards.gates.growth import growth, local_growth, parameter_growth, reward_shift, weight_shift
+from policycliff.shapes import Float64
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.operator import amplification
 from policycliff.values.regularizers import Entropy

@@ -9,7 +9,6 @@ Cost: actions x (K pairs) numbers for each state; left out (NaN) where that is t
 """
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.gates.search import Ball
 from policycliff.cliffs.soft.jacobian import SoftMap
@@ -17,6 +16,7 @@ from policycliff.cliffs.soft.local import rows_of
 from policycliff.cliffs.soft.partition import largest_subset
 from policycliff.cliffs.soft.problem import SoftProblem
 from policycliff.rewards.gates.growth import logit_range, margin, pull_back
+from policycliff.shapes import Float64, Int64
 
 ENTRY_LIMIT = 1e6
 

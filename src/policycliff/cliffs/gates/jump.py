@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 from scipy.optimize import linprog
 
 from policycliff.cliffs.soft.problem import make_problem
@@ -34,6 +33,7 @@ from policycliff.rewards.effective import effective_reward
 from policycliff.rewards.gates.gate import Gate
 from policycliff.rewards.gates.gated import GatedReward, gated_reward, softened, statistic_size, top_logits, with_move
 from policycliff.rewards.gates.growth import statistic_gradient
+from policycliff.shapes import Float64, Int64
 from policycliff.values.operator import amplification
 from policycliff.values.regularizers import Entropy
 from policycliff.values.solution import Solution

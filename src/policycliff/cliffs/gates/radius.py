@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.gates.radius_search import Walk, floors_of
 from policycliff.cliffs.radius.allowed_changes import AllowedChanges
@@ -37,6 +36,7 @@ from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.gates.gate import Gate
 from policycliff.rewards.gates.gated import GatedReward, gated_reward
 from policycliff.rewards.gates.growth import growth, logit_speed, margin
+from policycliff.shapes import Float64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

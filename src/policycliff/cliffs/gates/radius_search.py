@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.gates.search import Ball, climb_linear, scaled, turning
 from policycliff.cliffs.radius.allowed_changes import AllowedChanges
@@ -16,6 +15,7 @@ from policycliff.cliffs.radius.search import Found, Search, make_search
 from policycliff.mdp.compilation import frozen
 from policycliff.rewards.gates.gated import GatedReward, given_logits, top_logits, with_move
 from policycliff.rewards.gates.growth import Move, growth, pull_back, weight_shift
+from policycliff.shapes import Float64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.left_solve import RELATIVE_ERROR
 from policycliff.values.operator import amplification

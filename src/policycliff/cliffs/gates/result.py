@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.rewards.gates.gated import GatedReward
+from policycliff.shapes import Float64, Int64
 
 COLUMNS = ("linear", "sharp", "mixing", "certified", "first_order", "measured")
 

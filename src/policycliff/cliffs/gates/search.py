@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.soft.jacobian import SoftMap, make_soft_map
 from policycliff.cliffs.soft.problem import SoftProblem
@@ -22,6 +21,7 @@ from policycliff.cliffs.soft.search import temperature_of
 from policycliff.policies.distances import state_shifts
 from policycliff.rewards.gates.gated import GatedReward, with_move
 from policycliff.rewards.gates.growth import Move, pull_back, statistic_gradient
+from policycliff.shapes import Bool, Float64
 from policycliff.values.operator import amplification
 from policycliff.values.solution import Solution
 from policycliff.values.solve import solve, tight_tolerance

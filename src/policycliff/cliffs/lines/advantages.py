@@ -12,10 +12,10 @@ slack of the others. The policy is optimal (up to doubtful pairs) on `low` to `h
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, fail, first_true
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.exact import EXACT_ACYCLIC_LIMIT, EXACT_LIMIT, fits_exact
 
 AUTOMATIC_LIMIT = 60

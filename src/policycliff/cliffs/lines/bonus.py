@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
 
 from policycliff.actions.optimal import OptimalActions, optimal_actions
 from policycliff.cliffs.lines.arguments import check_direction, check_exact, use_exact
@@ -18,6 +17,7 @@ from policycliff.cliffs.lines.parts import CERTIFIED, EXACT, UNRESOLVED
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Bool
 from policycliff.values.exact import make_exact, rational, rationals
 from policycliff.values.solve import solve
 

@@ -14,11 +14,11 @@ from fractions import Fraction
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.lines.parts import EXACT, Knot, Piece, Walk
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64
 from policycliff.values.exact import ExactMDP, Rationals, make_exact, rational, rationals
 from policycliff.values.solve import solve
 

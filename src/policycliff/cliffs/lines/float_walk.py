@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.cliffs.lines.advantages import Lines, World, crossing_end, make_lines, make_world
 from policycliff.cliffs.lines.parts import CERTIFIED, UNRESOLVED, Knot, Piece, Walk
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.operator import UNIT_ROUNDOFF
 from policycliff.values.solve import solve
 

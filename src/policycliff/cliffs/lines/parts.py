@@ -11,12 +11,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.policies.distances import state_shifts
 from policycliff.policies.occupancy import state_visits
+from policycliff.shapes import Bool, Float64, Int64
 
 EXACT, CERTIFIED, UNRESOLVED = "exact", "certified", "unresolved"
 # Longer fractions are left out of `to_dict`: Python refuses to print integers of more than 4300 digits.

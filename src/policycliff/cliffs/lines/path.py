@@ -25,7 +25,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.lines.arguments import check_arguments, use_exact
 from policycliff.cliffs.lines.exact_walk import exact_walk
@@ -40,6 +39,7 @@ from policycliff.cliffs.lines.parts import (
 )
 from policycliff.mdp.messages import fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Bool, Float64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -11,7 +11,6 @@ from math import log, prod
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.actions.kernels import UNRESOLVED as OPEN
 from policycliff.actions.optimal import optimal_actions
@@ -23,6 +22,7 @@ from policycliff.cliffs.phases.shapes import interior_point, ordered, volume_sha
 from policycliff.cliffs.phases.support import Support
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.solve import solve, tight_tolerance
 

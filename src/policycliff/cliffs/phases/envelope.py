@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq, fmpq_mat
-from jaxtyping import Bool, Float64
 from scipy.linalg import qr
+
+from policycliff.shapes import Bool, Float64
 
 Point = tuple[fmpq, ...]
 """Shares of the corners, with sum 1."""

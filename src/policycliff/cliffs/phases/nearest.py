@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.phases.cells import Region, switching_states
 from policycliff.cliffs.phases.envelope import Point, value_at
@@ -18,6 +17,7 @@ from policycliff.cliffs.phases.slices import Slice
 from policycliff.cliffs.radius.result import finite
 from policycliff.cliffs.radius.weight_moves import Move, cheapest_move, dual_norm, size
 from policycliff.mdp.compilation import frozen
+from policycliff.shapes import Float64, Int64
 
 ROUNDING = 2.0**-40
 EXACT, CERTIFIED, TIED, UNRESOLVED = "exact", "certified", "tied", "unresolved"

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.phases.envelope import Point, Vector, value_at
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.exact import ExactMDP, Rationals, make_exact, rational
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification

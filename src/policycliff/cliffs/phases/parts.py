@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.cliffs.radius.result import finite
+from policycliff.shapes import Bool, Float64, Int64
 
 EXACT, CERTIFIED, UNRESOLVED = "exact", "certified", "unresolved"
 # Longer fractions are left out of `to_dict`: Python refuses to print integers of more than 4300 digits.

@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Float64
 
 from policycliff.cliffs.lines.arguments import check_exact, use_exact
 from policycliff.cliffs.phases.cells import EVERYWHERE, START, make_cell, make_regions, make_walls
@@ -39,6 +38,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, as_number, check_choice, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import start_distribution
+from policycliff.shapes import Float64
 
 TRUNCATED = "truncated"
 

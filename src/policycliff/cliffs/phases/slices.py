@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Float64
 
 from policycliff.cliffs.phases.envelope import Point
 from policycliff.cliffs.radius.allowed_changes import make_tuple
@@ -20,6 +19,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, as_integer, as_number, check_finite, check_shape, fail, first_true
 from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
+from policycliff.shapes import Float64
 from policycliff.values.exact import Rationals, rational, rationals
 
 SUM_ERROR = 1e-9

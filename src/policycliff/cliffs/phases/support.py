@@ -19,11 +19,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Float64
 from scipy.optimize import linprog
 
 from policycliff.cliffs.phases.envelope import Envelope, Point, cut, make_envelope, value_at
 from policycliff.cliffs.phases.optima import NOISE, Candidate, Optima
+from policycliff.shapes import Float64
 from policycliff.values.exact import rational
 
 RAY_FACTOR = 4

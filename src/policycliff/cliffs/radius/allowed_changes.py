@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import (
@@ -22,6 +21,7 @@ from policycliff.mdp.messages import (
 from policycliff.mdp.model import MDP
 from policycliff.rewards.effective import effective_reward
 from policycliff.rewards.half_widths import ball_half_widths
+from policycliff.shapes import Float64
 
 MOVING = ("reward", "component", "components", "weights")
 

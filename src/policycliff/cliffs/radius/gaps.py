@@ -8,13 +8,13 @@ policy itself is unknown. In rational arithmetic gaps are fractions and the poli
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.actions.kernels import TIED, UNRESOLVED
 from policycliff.actions.optimal import OptimalActions, optimal_actions
 from policycliff.cliffs.radius.kernels import continue_alike
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.exact import ExactMDP, Rationals, make_exact, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF
 from policycliff.values.solution import Solution

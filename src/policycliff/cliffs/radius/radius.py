@@ -32,7 +32,6 @@ Sources: paper, Proposition 2.4 and Theorem 2.7; sensitivity analysis of linear 
 from typing import Any, Literal, overload
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.radius.allowed_changes import check_moving, make_changes, make_tuple
 from policycliff.cliffs.radius.gaps import make_gaps
@@ -44,6 +43,7 @@ from policycliff.cliffs.radius.weight_radius import WeightRadius, weight_radius
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_choice, fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.shapes import Float64
 
 
 @overload

@@ -1,10 +1,10 @@
 """Which states count where only behaviour from the initial distribution does."""
 
 import numpy as np
-from jaxtyping import Bool
 
 from policycliff.mdp.kernels import reached_states
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool
 from policycliff.values.chain import Chain
 
 States = Bool[np.ndarray, " states"]

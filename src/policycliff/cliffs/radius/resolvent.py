@@ -8,9 +8,9 @@ both sides.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.values.chain import Chain, deterministic_chain
 from policycliff.values.left_solve import RELATIVE_ERROR, LeftSolver, make_left_solver
 

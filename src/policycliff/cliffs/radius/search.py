@@ -8,7 +8,6 @@ pairs whose bound is below the best rho found.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.cliffs.radius.allowed_changes import AllowedChanges
 from policycliff.cliffs.radius.exact_rows import exact_rho, exact_row, exact_size
@@ -16,6 +15,7 @@ from policycliff.cliffs.radius.gaps import Gaps
 from policycliff.cliffs.radius.resolvent import Resolvent, make_resolvent
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.exact import rationals
 from policycliff.values.left_solve import RELATIVE_ERROR

@@ -7,12 +7,12 @@ radius is the least over prompts. Cost: O(nodes).
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.radius.kernels import is_tree, tree_alternatives
 from policycliff.cliffs.radius.search import Found, Search
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.operator import UNIT_ROUNDOFF
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.radius.allowed_changes import RewardTuple
 from policycliff.cliffs.radius.exact_rows import exact_row
@@ -18,6 +17,7 @@ from policycliff.cliffs.radius.kernels import continue_alike
 from policycliff.cliffs.radius.resolvent import Resolvent
 from policycliff.cliffs.radius.search import norm_bounds
 from policycliff.cliffs.radius.weight_moves import Block, dual_norm
+from policycliff.shapes import Bool, Float64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.exact import Rationals, rationals
 

@@ -17,9 +17,10 @@ upper one.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 from scipy.linalg import null_space
 from scipy.optimize import nnls
+
+from policycliff.shapes import Float64
 
 Block = Float64[np.ndarray, "blocks components"]
 

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.radius.allowed_changes import RewardTuple
 from policycliff.cliffs.radius.gaps import make_gaps
@@ -33,6 +32,7 @@ from policycliff.cliffs.radius.weight_search import WeightsFound, make_weight_se
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import check_choice, fail, first_true
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.chain import deterministic_chain
 
 

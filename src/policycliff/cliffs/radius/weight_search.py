@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.neutral import neutral_states
 from policycliff.cliffs.radius.allowed_changes import RewardTuple
@@ -12,6 +11,7 @@ from policycliff.cliffs.radius.gaps import Gaps
 from policycliff.cliffs.radius.resolvent import make_resolvent
 from policycliff.cliffs.radius.weight_coefficients import Coefficients, Source, constant_weights, state_weights
 from policycliff.cliffs.radius.weight_moves import cheapest_move
+from policycliff.shapes import Bool, Float64
 
 SAME = 1e-9
 

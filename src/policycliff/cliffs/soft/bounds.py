@@ -24,7 +24,6 @@ Sources: paper, Proposition 4.7, Lemma C.2, section 3.4.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.soft.certified import affordable, certified_shift, pair_rows
 from policycliff.cliffs.soft.jacobian import SoftMap, StateRows
@@ -37,6 +36,7 @@ from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.occupancy import state_visits
+from policycliff.shapes import Float64, Int64
 from policycliff.values.solution import Solution
 
 MOST_STARTS = 100_000

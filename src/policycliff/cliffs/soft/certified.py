@@ -25,10 +25,10 @@ Cost: as the derivative at all states, plus actions^2 * S numbers for each state
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.soft.jacobian import StateRows
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 
 ALLOWANCE = 1.0 + 1e-9
 ROUNDS = 30

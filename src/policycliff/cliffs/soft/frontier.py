@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.actions.optimal import optimal_actions
 from policycliff.cliffs.soft.problem import SoftProblem
 from policycliff.cliffs.soft.result import SoftPolicyBounds
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import restrict
+from policycliff.shapes import Float64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.operator import amplification

@@ -16,9 +16,9 @@ Cost: one factorisation (up to a few thousand states) or a row of sweeps, then a
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Bool, Float64
 from policycliff.values.chain import stochastic_chain
 from policycliff.values.left_solve import RELATIVE_ERROR, LeftSolver, make_left_solver
 

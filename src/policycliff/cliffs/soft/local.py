@@ -7,12 +7,12 @@ largest span of dQ.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.cliffs.soft.jacobian import SoftMap, StateRows
 from policycliff.cliffs.soft.partition import largest_subset
 from policycliff.cliffs.soft.problem import SoftProblem
 from policycliff.cliffs.soft.search import Witnesses
+from policycliff.shapes import Bool, Float64, Int64
 
 PAIRWISE_LIMIT = 2e7
 """Entries of all differences of rows up to which the largest span is computed and not bounded."""

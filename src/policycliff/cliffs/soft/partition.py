@@ -11,7 +11,8 @@ Cost: 2^11 sums of rows.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+
+from policycliff.shapes import Bool, Float64
 
 ENUMERATED = 12
 CHUNK = 4_000_000

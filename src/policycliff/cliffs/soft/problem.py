@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64
 
 from policycliff.cliffs.soft.kernels import largest_variation, state_variations
 from policycliff.mdp.compilation import frozen
@@ -24,6 +23,7 @@ from policycliff.mdp.messages import as_number, fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.restriction import Restriction, restrict
 from policycliff.rewards.half_widths import ball_half_widths
+from policycliff.shapes import Float64
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.regularizers import KL, Entropy, Regularizer
 from policycliff.values.solution import Solution

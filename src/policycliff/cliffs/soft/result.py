@@ -4,9 +4,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.soft.sequences import SequenceBounds
+from policycliff.shapes import Float64, Int64
 
 COLUMNS = ("linear", "sharp", "mixing", "certified", "local", "local_high", "measured")
 

@@ -12,11 +12,11 @@ Cost: a few solves a climb.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.cliffs.soft.jacobian import SoftMap, make_soft_map
 from policycliff.cliffs.soft.problem import SoftProblem
 from policycliff.policies.distances import state_shifts
+from policycliff.shapes import Bool, Float64
 from policycliff.values.solution import Solution
 
 STEPS = 12

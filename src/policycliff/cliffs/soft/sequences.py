@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.cliffs.radius.kernels import is_tree
 from policycliff.cliffs.soft.problem import SoftProblem
@@ -23,6 +22,7 @@ from policycliff.cliffs.soft.search import STEPS, temperature_of
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.model import MDP
 from policycliff.policies.occupancy import pair_visits
+from policycliff.shapes import Bool, Float64, Int64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import amplification
 from policycliff.values.solution import Solution

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.ties.construction import added_within, check_not_lost, check_size, finish, height_share
 from policycliff.cliffs.ties.perturbation import CliffPerturbation
@@ -25,6 +24,7 @@ from policycliff.mdp.messages import as_float_vector, as_integer, check_finite, 
 from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.effective import effective_reward
+from policycliff.shapes import Float64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -23,7 +23,6 @@ the new MDP. Cost: two solves and one product with the kernel.
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.actions.kernels import TIED, UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
@@ -36,6 +35,7 @@ from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.distances import state_shifts
 from policycliff.policies.selection import greedy_policy, uniform_policy
+from policycliff.shapes import Float64
 
 CONSTRUCTIONS = ("paper", "sharp", "pair")
 CERTIFIED, UNDECIDED, MISSED = "certified", "unresolved", "missed"

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
@@ -25,6 +24,7 @@ from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.policies.distances import excess
 from policycliff.rewards.bump import metrics_of
+from policycliff.shapes import Bool, Float64
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.solution import Solution
 from policycliff.values.solve import solve, tight_tolerance

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
+from policycliff.shapes import Float64, Int32, Int64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -7,7 +7,6 @@ reward by e' phi - gamma P (V_e - V*): computed from gaps, it is no difference o
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.actions.kernels import UNRESOLVED
 from policycliff.actions.optimal import OptimalActions
@@ -17,6 +16,7 @@ from policycliff.mdp.messages import fail
 from policycliff.mdp.metric import MetricGrid
 from policycliff.mdp.model import MDP
 from policycliff.rewards.bump import bump, metrics_of
+from policycliff.shapes import Float64
 from policycliff.values.solution import Solution
 from policycliff.values.solve import solve, tight_tolerance
 

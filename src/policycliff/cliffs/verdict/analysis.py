@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.degeneracy.optimal_sets import reached_within, settled
 from policycliff.cliffs.degeneracy.price import degeneracy_price
@@ -31,6 +30,7 @@ from policycliff.mdp.messages import as_number, check_flag, check_kind, check_na
 from policycliff.mdp.model import MDP
 from policycliff.mdp.sources.source import MDPSource, check_weights, plain_source, with_components
 from policycliff.policies.occupancy import state_visits
+from policycliff.shapes import Float64
 from policycliff.values.horizon import reward_horizon
 from policycliff.values.solve import solve, tight_tolerance
 

@@ -6,13 +6,13 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.actions.optimal import OptimalActions
 from policycliff.cliffs.phases.phases import MixturePhases
 from policycliff.cliffs.radius.result import StabilityRadius, finite
 from policycliff.cliffs.radius.weight_radius import WeightRadius
 from policycliff.mdp.sources.source import MDPSource
+from policycliff.shapes import Bool, Float64
 
 STATES_IN_JSON = 20_000
 LEVELS = ("critical", "warning", "note", "good")

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Int64
 
 from policycliff.mdp.sources.exploration import Exploration, Step
 from policycliff.mdp.sources.known_environments import KnownEnvironment
 from policycliff.mdp.sources.source import GridLayout, MDPSource, PairTable, make_source
+from policycliff.shapes import Int64
 
 
 def model_source(

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.mdp.sources.lines import Line, file_fail
 from policycliff.mdp.sources.source import MDPSource, PairTable, make_source
+from policycliff.shapes import Bool, Float64, Int64
 
 ROW_SUM_TOLERANCE = 1e-9
 TERMINAL_LABEL = "terminal"

@@ -1,11 +1,11 @@
 """Leave out what cannot be reached from the initial distribution."""
 
 import numpy as np
-from jaxtyping import Bool
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.kernels import reached_states
 from policycliff.mdp.sources.source import PairTable
+from policycliff.shapes import Bool
 
 
 def reachable_states(table: PairTable) -> Bool[np.ndarray, " states"]:

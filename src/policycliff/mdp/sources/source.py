@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, fail
 from policycliff.mdp.model import MDP
 from policycliff.mdp.stored_bits import keep_bits
+from policycliff.shapes import Bool, Float64, Int64
 
 DEFAULT_GAMMA = 0.99
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.mdp.messages import fail
 from policycliff.mdp.sources.reachable import reachable_states, restrict_table
 from policycliff.mdp.sources.source import GridLayout, MDPSource, PairTable, make_source
+from policycliff.shapes import Bool, Float64, Int64
 
 _ACTIONS = {
     "FrozenLakeEnv": ("left", "down", "right", "up"),

@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.sources.drn_reader import REFUSED
 from policycliff.mdp.sources.explicit import Choice, ExplicitModel, explicit_source
 from policycliff.mdp.sources.lines import Line, file_fail, read_lines
 from policycliff.mdp.sources.source import MDPSource
+from policycliff.shapes import Float64
 
 _ENDINGS = (".state.rew", ".trans.rew", ".srew", ".trew", ".rew")
 _PRISM_LABEL = re.compile(r'(\d+)="([^"]*)"')

@@ -18,12 +18,12 @@ Cost: EPIC O(nonzeros) over pairs, O(pairs S) over transitions; DARD O(nonzeros)
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64
 
 from policycliff.mdp.messages import fail, first_true
 from policycliff.mdp.model import MDP
 from policycliff.rewards.distances.forms import UNDERFLOW, UNIT_ROUNDOFF, GivenReward
 from policycliff.rewards.distances.standardised import CanonicalReward
+from policycliff.shapes import Float64
 
 
 def epic_canonical(

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.mdp.messages import as_float_vector, check_choice, check_finite, check_shape, fail, first_true
 from policycliff.mdp.model import MDP
 from policycliff.rewards.distances.forms import over_transitions
+from policycliff.shapes import Float64, Int64
 
 UNIFORM, TRANSITIONS = "uniform", "transitions"
 

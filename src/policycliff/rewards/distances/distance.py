@@ -24,7 +24,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.messages import check_choice, check_distribution, fail
 from policycliff.mdp.model import MDP, check_mdp
@@ -43,6 +42,7 @@ from policycliff.rewards.distances.starc import (
     starc_distance,
     value_canonical,
 )
+from policycliff.shapes import Float64
 from policycliff.values.regularizers import check_policy
 
 KINDS = ("sup", "shaping", "epic", "dard", "starc")

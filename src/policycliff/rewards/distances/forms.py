@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_finite, fail
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 
 UNIT_ROUNDOFF = 2.0**-53
 # Below the smallest number that is stored with all its bits.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+
+from policycliff.shapes import Float64
 
 CERTIFIED, UNRESOLVED = "certified", "unresolved"
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64
 from scipy.optimize import linprog
 
 from policycliff.mdp.compilation import frozen
@@ -26,6 +25,7 @@ from policycliff.mdp.model import MDP
 from policycliff.rewards.distances.forms import UNDERFLOW, UNIT_ROUNDOFF
 from policycliff.rewards.distances.result import CERTIFIED, UNRESOLVED
 from policycliff.rewards.distances.starc import shaping_matrix
+from policycliff.shapes import Float64
 from policycliff.values.chain import deterministic_chain
 from policycliff.values.left_solve import make_left_solver
 

@@ -13,11 +13,11 @@ c / ||c|| is off by at most 2 eta / ||c||; sums of n numbers are added in pairs 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.rewards.distances.coverage import Coverage
 from policycliff.rewards.distances.forms import UNIT_ROUNDOFF
 from policycliff.rewards.distances.result import CERTIFIED, UNRESOLVED
+from policycliff.shapes import Float64
 
 Part = tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]
 

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float64
 from scipy.sparse.linalg import lsmr, splu
 
 from policycliff.mdp.model import MDP
 from policycliff.rewards.distances.forms import UNIT_ROUNDOFF, GivenReward
 from policycliff.rewards.distances.result import CERTIFIED, UNRESOLVED
 from policycliff.rewards.distances.standardised import sum_rounding
+from policycliff.shapes import Float64
 from policycliff.values.chain import DIRECT_LIMIT
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import amplification

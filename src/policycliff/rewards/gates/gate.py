@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.mdp.messages import as_float_vector, as_number, check_finite, fail
+from policycliff.shapes import Float64
 
 STATISTICS = ("mean", "max")
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_shape, fail
 from policycliff.mdp.model import MDP, check_mdp
 from policycliff.rewards.effective import effective_reward
 from policycliff.rewards.gates.gate import Gate, check_size
+from policycliff.shapes import Bool, Float64
 
 UNIT = 2.0**-53
 

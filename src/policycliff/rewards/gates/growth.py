@@ -33,10 +33,10 @@ Cost: O(K^2 pairs + 2^K S).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 from scipy.special import expit
 
 from policycliff.rewards.gates.gated import GatedReward, statistic_coefficients, statistic_size, top_logits
+from policycliff.shapes import Float64
 
 MOST_SUBSETS = 12
 ALLOWANCE = 1.0 + 1e-12

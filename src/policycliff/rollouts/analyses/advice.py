@@ -9,13 +9,13 @@ the best sampled completion.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.analyses.degeneracy import Aspect, behaviour_means, observed_span
 from policycliff.rollouts.analyses.pairs import tilted_weights
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_any, segment_max, segment_mean, segment_min, segment_sum
+from policycliff.shapes import Bool, Float64
 
 _MOST_TIE_BREAKERS = 10
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.analyses.competing import Contest, describe
 from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means, observed_span, within_noise
@@ -29,6 +28,7 @@ from policycliff.rollouts.analyses.radius import within_prompt_scale
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Bool, Float64, Int64
 
 CONSEQUENTIAL = "consequential tie"
 WORSE = "reward prefers a worse answer"

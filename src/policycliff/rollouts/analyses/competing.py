@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.analyses.degeneracy import Aspect
 from policycliff.rollouts.analyses.radius import radii
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Bool, Float64, Int64
 
 _TEXT_LIMIT = 4000
 _MOST_SHOWN = 4

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
 
 from policycliff.rollouts.analyses.noise import NOISE_MARGIN
 from policycliff.rollouts.exact import UNIT_ROUNDOFF
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
+from policycliff.shapes import Bool, Float64, Int64
 
 _DIFFICULTY_BINS = 10
 

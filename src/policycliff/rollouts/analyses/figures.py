@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.analyses.degeneracy import Aspect, consequences, degeneracy
 from policycliff.rollouts.analyses.flips import flips, rerun_check
@@ -20,6 +19,7 @@ from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import segment_mean, segment_std
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Bool, Float64
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ second scores show.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 from scipy.special import ndtr
 
 from policycliff.rollouts.analyses.noise import Noise, RerunPairs
@@ -20,6 +19,7 @@ from policycliff.rollouts.layout import Layout
 from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward
 from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Float64, Int64
 
 _FEWEST_DRAWS, _MOST_DRAWS, _PROMPT_DRAWS = 32, 1000, 4_000_000
 _BLOCK_VALUES, _MOST_VALUES = 2_000_000, 20_000_000

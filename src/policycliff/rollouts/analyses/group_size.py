@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 from scipy.special import gammaln
 
 from policycliff.rollouts.intervals import mean_over
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import level_starts, segment_of, segment_sum, sort_within
+from policycliff.shapes import Float64, Int64
 
 COVERAGE = 0.9
 """Share of prompts that must have at least k completions for k to be the common group size."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 from scipy.special import chdtri
 
 from policycliff.rollouts.scores import Reward, Scored
 from policycliff.rollouts.segments import segment_mean, segment_of
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Bool, Float64
 
 NOISE_MARGIN = 1.96
 """Standard errors within which two scores count as indistinguishable (95 %)."""

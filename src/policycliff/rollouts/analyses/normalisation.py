@@ -9,7 +9,6 @@ alike, and a shaping term alone ranks them.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.analyses.noise import Noise, noisy_spread
 from policycliff.rollouts.analyses.radius import quantiles
@@ -17,6 +16,7 @@ from policycliff.rollouts.intervals import share
 from policycliff.rollouts.scores import Reward, Scored
 from policycliff.rollouts.segments import segment_max, segment_min
 from policycliff.rollouts.settings import AuditSettings
+from policycliff.shapes import Bool, Float64
 
 
 def gains(scored: Scored, epsilon: float) -> Float64[np.ndarray, " spread_prompts"]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.layout import Layout
@@ -28,6 +27,7 @@ from policycliff.rollouts.segments import (
     segment_sum,
 )
 from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Float64
 
 MIN_EFFECTIVE_SAMPLES = 5.0
 """Effective sample size below which a reweighted sample says nothing about the policy."""

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.analyses.group_size import best_of_k, common_group_size, k_grid, levels_of
 from policycliff.rollouts.intervals import mean_over
 from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
+from policycliff.shapes import Bool, Float64
 
 
 @dataclass(frozen=True, slots=True)

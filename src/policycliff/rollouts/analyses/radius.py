@@ -8,11 +8,11 @@ and undefined where a prompt shows one behaviour. The set radius is half the gap
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.rollouts.intervals import share
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_quantile
+from policycliff.shapes import Float64
 
 ERROR_FRACTIONS = (1e-3, 1e-2, 0.1)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

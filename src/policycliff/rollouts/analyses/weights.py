@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from policycliff.rollouts.analyses.radius import quantiles
 from policycliff.rollouts.exact import UNIT_ROUNDOFF
 from policycliff.rollouts.intervals import share, wilson
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min
+from policycliff.shapes import Bool, Float64
 
 WITHIN = (0.01, 0.05, 0.1, 0.5)
 _CURVE = np.round(np.linspace(-1.0, 3.0, 161), 3)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Int64
 
 from policycliff.errors import TableError
 from policycliff.rollouts.reading.columns import Columns
@@ -20,6 +19,7 @@ from policycliff.rollouts.reading.score_columns import require_complete
 from policycliff.rollouts.reading.texts import readable, short_name
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable, SkippedRows
+from policycliff.shapes import Bool, Int64
 
 
 def _group(columns: Columns, read: RowsRead, settings: AuditSettings) -> Grouping:

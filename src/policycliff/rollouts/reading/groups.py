@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Int64
 
 from policycliff.rollouts.table import SkippedRows
+from policycliff.shapes import Bool, Int64
 
 
 @dataclass(frozen=True, slots=True)

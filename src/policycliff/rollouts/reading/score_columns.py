@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float64, Int64
 
 from policycliff.errors import TableError
 from policycliff.rollouts.reading.columns import is_numeric
 from policycliff.rollouts.settings import LARGEST_NUMBER
 from policycliff.rollouts.table import ScoreColumn
+from policycliff.shapes import Float64, Int64
 
 
 @dataclass(frozen=True, slots=True)

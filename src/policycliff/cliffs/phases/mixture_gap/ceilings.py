@@ -4,10 +4,10 @@ The first is one MDP for each posterior P(k | s0) over classes, the second one f
 """
 
 import numpy as np
-from jaxtyping import Float64
 
 from policycliff.cliffs.phases.mixture_gap.classes import Classes
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64
 from policycliff.values.operator import amplification
 from policycliff.values.solve import solve, tight_tolerance
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.phases.slices import check_weights
 from policycliff.cliffs.radius.allowed_changes import make_tuple
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_float_vector, check_distribution, check_shape
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.values.evaluation import evaluate
 from policycliff.values.operator import UNIT_ROUNDOFF
 

@@ -10,10 +10,10 @@ from math import prod
 
 import numpy as np
 from flint import fmpq
-from jaxtyping import Float64, Int64
 
 from policycliff.cliffs.phases.mixture_gap.classes import Classes, Found, mixture_return
 from policycliff.mdp.model import MDP
+from policycliff.shapes import Float64, Int64
 from policycliff.values.exact import ExactMDP, Rationals, make_exact, rationals
 from policycliff.values.operator import UNIT_ROUNDOFF, amplification
 

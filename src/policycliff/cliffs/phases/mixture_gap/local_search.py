@@ -4,10 +4,10 @@ Changing one action helps exactly if sum_k p_k x_k(s) A_k(s, a) > 0, x_k the vis
 """
 
 import numpy as np
-from jaxtyping import Int64
 
 from policycliff.cliffs.phases.mixture_gap.classes import Classes, Found, as_policy, mixture_return
 from policycliff.policies.occupancy import state_visits
+from policycliff.shapes import Int64
 from policycliff.values.evaluation import evaluate
 
 SWEEPS = 1000
