@@ -29,7 +29,7 @@ def print_audit(result: Result, console: Console) -> None:
         console: Where to print; its width decides how the tables are laid out.
     """
     _heading(console, "Verdict", title(result))
-    console.print(_verdict(result))
+    console.print(findings_grid(result["verdict"]))
     _heading(console, "What was read")
     for line in _reading(result):
         console.print(Padding(line, (0, 0, 0, 1)))
@@ -53,13 +53,15 @@ def _heading(console: Console, name: str, rest: str = "") -> None:
     console.print(Text.assemble((name.upper(), "bold"), ("  " + one_line(rest) if rest else "", "dim")))
 
 
-def _verdict(result: Result) -> Table:
+def findings_grid(findings: Sequence[Mapping[str, Any]]) -> Table:
+    """Findings one below the other: severity, text, the statement behind it."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for finding in result["verdict"]:
+    for finding in findings:
         severity = finding["severity"]
-        text = Text.assemble(one_line(finding["text"]), "  ", (f"[{one_line(finding['statement'])}]", "dim"))
+        statement = f"  [{one_line(finding['statement'])}]" if finding["statement"] else ""
+        text = Text.assemble(one_line(finding["text"]), (statement, "dim"))
         grid.add_row(Text(_MARKS[severity], style=_STYLES[severity]), text)
     return grid
 

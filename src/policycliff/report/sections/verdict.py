@@ -1,12 +1,13 @@
 """The verdict as cards: severity, figure with its interval, the finding in words, the statement behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.report.elements import Html, join, tag
 from policycliff.report.format import interval, number, percent, percent_interval
 from policycliff.report.sections.section import Section, statement_mark
 from policycliff.report.summary import SEVERITIES, Result
+from policycliff.report.text import one_line
 
 _MARKS = {"critical": "✖", "warning": "▲", "note": "●", "good": "✔"}
 _MINOR = ("note", "good")
@@ -16,9 +17,13 @@ _SHARE_KEYS = ("pairs", "weights")
 
 def verdict_section(result: Result) -> Section:
     """The findings in the order of the result."""
-    cards = tag("div", [_card(finding) for finding in result["verdict"]], class_="cards")
     meaning = "What the audit found: ties first, then by severity. Intervals are 95 % intervals over prompts."
-    return Section("verdict", "Verdict", meaning, "", join(_tally(result), cards))
+    return Section("verdict", "Verdict", meaning, "", finding_cards(result["verdict"]))
+
+
+def finding_cards(findings: Sequence[Mapping[str, Any]]) -> Html:
+    """Findings as cards, with a count of each severity above them; a finding may have no figure."""
+    return join(_tally(findings), tag("div", [_card(finding) for finding in findings], class_="cards"))
 
 
 def is_share(key: str) -> bool:
@@ -30,8 +35,8 @@ def is_share(key: str) -> bool:
     return key in _SHARE_KEYS or key.endswith(_SHARE_ENDINGS)
 
 
-def _tally(result: Result) -> Html:
-    found = [finding["severity"] for finding in result["verdict"]]
+def _tally(findings: Sequence[Mapping[str, Any]]) -> Html:
+    found = [finding["severity"] for finding in findings]
     counted = [(severity, found.count(severity)) for severity in SEVERITIES if severity in found]
     return tag("p", [_chip(severity, _times(severity, times)) for severity, times in counted], class_="tally")
 
@@ -51,8 +56,8 @@ def _card(finding: Mapping[str, Any]) -> Html:
     return tag(
         "article",
         head,
-        _value(finding["figure"]),
-        tag("p", finding["text"]),
+        _value(finding["figure"]) if finding.get("figure") else None,
+        tag("p", one_line(finding["text"])),
         class_=f"card {severity} minor" if severity in _MINOR else f"card {severity}",
     )
 

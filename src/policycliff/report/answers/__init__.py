@@ -1,0 +1,1 @@
+"""Answers to questions, in the terminal and as a page: pure functions of the JSON result."""
