@@ -19,7 +19,7 @@ from policycliff.rollouts.audit import audit
 RESULTS = every_result()
 FULL = RESULTS["two rewards, truth, second scores"]
 ALL_SECTIONS = [
-    "verdict", "ties", "cliff", "pairs", "weights", "price", "normalisation", "advice", "prompts", "limits",
+    "verdict", "ties", "cliff", "pairs", "weights", "price", "steps", "normalisation", "advice", "prompts", "limits",
 ]  # fmt: skip
 
 

@@ -109,6 +109,8 @@ def test_what_may_be_unknown_is_unknown_somewhere(observed, documented):
         "verdict[].figure.value": "absent where there is none",
         "verdict[].figure.low": "absent where there is none",
         "verdict[].figure.high": "absent where there is none",
+        "steps[].first": "rows without a step",
+        "steps[].last": "rows without a step",
         "rewards.{}.radius.quantiles": "null only where every prompt has a single behaviour",
         "prompts_to_look_at[].radius": "only with a single behaviour, and then nothing competes",
         "prompts_to_look_at[].competing[].scores.{}": "needs a missing score in a prompt that is looked at",

@@ -16,6 +16,7 @@ from policycliff.report.sections.pairs import pairs_section
 from policycliff.report.sections.price import price_section
 from policycliff.report.sections.prompts import prompts_section
 from policycliff.report.sections.section import Section
+from policycliff.report.sections.steps import steps_section
 from policycliff.report.sections.ties import ties_section
 from policycliff.report.sections.verdict import verdict_section
 from policycliff.report.sections.weights import weights_section
@@ -29,6 +30,7 @@ _SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
     pairs_section,
     weights_section,
     price_section,
+    steps_section,
     normalisation_section,
     advice_section,
     prompts_section,

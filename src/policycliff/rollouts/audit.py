@@ -27,6 +27,7 @@ from policycliff.rollouts.analyses.normalisation import main_reward_name, normal
 from policycliff.rollouts.analyses.pairs import compare_pair, mixed_sources_share
 from policycliff.rollouts.analyses.price import truth_figures
 from policycliff.rollouts.analyses.radius import within_prompt_scale
+from policycliff.rollouts.analyses.steps import step_figures
 from policycliff.rollouts.analyses.verdict import verdict
 from policycliff.rollouts.analyses.weights import walls, weight_figures
 from policycliff.rollouts.intervals import RESAMPLES, with_intervals
@@ -157,6 +158,8 @@ def run_audit(loaded: LoadedRollouts, progress: Progress | None = None) -> Audit
     tree |= _analyses_of_effective(
         table, scorer, main, rewards=rewards, weights=weights, truth=truth, settings=settings
     )
+    truth_scores = None if table.truth is None else table.truth.scores
+    tree["steps"] = step_figures(table, main, truth_scores, epsilon=settings.epsilon)
     report("intervals", 0.85)
     tree = with_intervals(tree, n_prompts=table.n_groups, seed=settings.seed)
     report("verdict", 0.97)
@@ -301,7 +304,7 @@ def _head(loaded: LoadedRollouts, main: RewardAudit) -> dict[str, Any]:
 
 _ORDER = (
     "schema_version", "settings", "counts", "verdict", "rewards", "pairs", "beta", "mixed_sources_share", "weights",
-    "truth", "normalisation", "advice", "prompts_to_look_at",
+    "truth", "steps", "normalisation", "advice", "prompts_to_look_at",
 )  # fmt: skip
 
 
