@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from policycliff.cli import options as opt
+from policycliff.cli.questions.reward_model_error import reward_model_error
 from policycliff.cli.questions.tie_breakers import tie_breakers
 
 app = typer.Typer(
@@ -144,6 +145,7 @@ def theorems(  # noqa: PLR0917 - a signature that Typer reads
 
 
 app.command()(tie_breakers)
+app.command()(reward_model_error)
 
 mdp_app = typer.Typer(name="mdp", no_args_is_help=True, help="Analyse or convert a finite MDP that you already have.")
 app.add_typer(mdp_app)
