@@ -10,6 +10,7 @@ from policycliff.cli.audit import settings_of
 from policycliff.cli.outputs import Outputs, write_all
 from policycliff.cli.process import exit_codes, print_result, rendered
 from policycliff.cli.progress import shown_progress
+from policycliff.cli.questions.asked import UNUSED
 from policycliff.errors import InvalidInputError
 from policycliff.rollouts.audit import Progress
 from policycliff.rollouts.questions.answer import Answer
@@ -26,7 +27,7 @@ def run_answer_command(
     """Ask a question of tables as the options say; see `policycliff.cli.questions.asked.give_answer`."""
     with exit_codes() as written:
         outputs = Outputs(json=asked.json, html=asked.html)
-        unset = dict.fromkeys(_UNUSED)
+        unset = dict.fromkeys(UNUSED)
         settings, conditions = settings_of(unset | asked.given, asked.settings)
         if conditions:
             raise InvalidInputError("fail_on is of `policycliff audit`; this command knows no conditions.")
@@ -40,13 +41,6 @@ def run_answer_command(
         write_all(contents)
         written.extend(contents)
         print_result(result, outputs, _show, quiet=asked.quiet)
-
-
-_UNUSED = (
-    *("tie_breaker", "main_reward", "aggregation", "epsilon", "beta", "reward_error", "max_shift", "look_at"),
-    "fail_on",
-)
-"""Options of `policycliff audit` that these commands lack; they may still stand in a settings file."""
 
 
 def _page(result: dict[str, Any]) -> str:

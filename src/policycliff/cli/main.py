@@ -93,6 +93,34 @@ def audit(  # noqa: PLR0917 - a signature that Typer reads
     run_audit_command(table_paths, given, settings_path=settings_path, outputs=outputs, **flags)
 
 
+@app.command("convert")
+def convert_table(  # noqa: PLR0917 - a signature that Typer reads
+    table: opt.Table,
+    out: opt.TableOut,
+    format: opt.Format = None,  # noqa: A002 - the option's name
+    prompt: opt.Prompt = None,
+    group: opt.Group = None,
+    group_size: opt.GroupSize = None,
+    step: opt.Step = None,
+    completion: opt.Completion = None,
+    source: opt.Source = None,
+    behaviour: opt.Behaviour = None,
+    reward: opt.Reward = None,
+    derive: opt.Derive = None,
+    truth: opt.Truth = None,
+    quiet: opt.Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Write rollouts of any format as one Parquet file that says itself which column is what.
+
+    TABLE is what `policycliff audit` takes. Auditing OUT then needs no option.
+    """
+    given = dict(locals())
+    from policycliff.cli.convert import run_convert_table_command  # noqa: PLC0415 - heavy
+
+    tables, path, hush = given.pop("table"), given.pop("out"), given.pop("quiet")
+    run_convert_table_command(tables, path, given, quiet=hush)
+
+
 @app.command()
 def demo(
     html: opt.DemoHtml = Path("policycliff-report.html"),
@@ -144,8 +172,8 @@ def theorems(  # noqa: PLR0917 - a signature that Typer reads
     )
 
 
-app.command()(tie_breakers)
 app.command()(reward_model_error)
+app.command()(tie_breakers)
 
 mdp_app = typer.Typer(name="mdp", no_args_is_help=True, help="Analyse or convert a finite MDP that you already have.")
 app.add_typer(mdp_app)

@@ -235,6 +235,9 @@ Details = Annotated[bool, typer.Option("--details", help="Print every claim and 
 ListStatements = Annotated[bool, typer.Option("--list", help="List the statements, and stop.")]
 
 MdpSource = Annotated[str, typer.Argument(metavar="SOURCE", help="An environment's id, or a file.")]
+TableOut = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FILE", help="The Parquet file to write.", rich_help_panel=_OUTPUT)
+]
 ConvertOut = Annotated[Path, typer.Argument(metavar="OUT", help="Where to write it.")]
 Gamma = Annotated[
     float | None, typer.Option("--gamma", min=0.0, max=1.0, help="Discount (default: the source's, else 0.99).")

@@ -22,6 +22,7 @@ class Outputs:
 
     json: Path | None = None
     html: Path | None = None
+    out: Path | None = None
     drop_list: Path | None = None
 
     def json_to_stdout(self) -> bool:
@@ -30,7 +31,7 @@ class Outputs:
 
     def files(self) -> dict[str, Path]:
         """Option to path of the files to write."""
-        named = {"--json": self.json, "--html": self.html, "--drop-list": self.drop_list}
+        named = {"--json": self.json, "--html": self.html, "--out": self.out, "--drop-list": self.drop_list}
         return {name: path for name, path in named.items() if path is not None and not self._is_stdout(name, path)}
 
     def require_writable(self, inputs: Iterable[Path]) -> None:

@@ -38,6 +38,12 @@ TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 """Name to annotation and default of the options that every such command has."""
 
+UNUSED = (
+    *("tie_breaker", "main_reward", "aggregation", "epsilon", "beta", "reward_error", "max_shift", "look_at"),
+    "fail_on",
+)
+"""Options of `policycliff audit` that these commands lack; they may still stand in a settings file."""
+
 _NOT_SETTINGS = ("settings", "json", "html", "quiet")
 
 

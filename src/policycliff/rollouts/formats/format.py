@@ -31,6 +31,7 @@ class FileSample:
         columns: Names and types of a Parquet file's columns, or the names alone (type Null) of a CSV header.
         rows: The first rows of a Parquet, JSON Lines or JSON array file, at most `SAMPLE_ROWS`; the one object of a
             JSON file.
+        metadata: The key-value metadata of a Parquet file.
         names: Names of the entries of a zip file or a folder, at most a few thousand.
     """
 
@@ -38,6 +39,7 @@ class FileSample:
     container: str
     columns: Mapping[str, DataType] = field(default_factory=dict)
     rows: tuple[dict[str, Any], ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
 
 

@@ -4,14 +4,41 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from policycliff.errors import InvalidInputError, TableError
+from policycliff.rollouts.formats.canonical import CANONICAL
 from policycliff.rollouts.formats.format import FileSample, Format
+from policycliff.rollouts.formats.hf_dataset import HF_DATASET
+from policycliff.rollouts.formats.inspect_logs import INSPECT
+from policycliff.rollouts.formats.lm_eval import LM_EVAL
+from policycliff.rollouts.formats.nemo_rl import NEMO_RL
+from policycliff.rollouts.formats.preferences import PREFERENCES
+from policycliff.rollouts.formats.recorded import RECORDED
 from policycliff.rollouts.formats.sample import sample_of
+from policycliff.rollouts.formats.tinker import TINKER
+from policycliff.rollouts.formats.trl import TRL
+from policycliff.rollouts.formats.verifiers import VERIFIERS
+from policycliff.rollouts.formats.verifiers_results import VERIFIERS_RESULTS
+from policycliff.rollouts.formats.verl import VERL
+from policycliff.rollouts.formats.wide import WIDE
 from policycliff.rollouts.reading.hints import did_you_mean
 
 PLAIN = "plain"
 """Name of no format: a table as it stands, whose columns are found by name."""
 
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (
+    CANONICAL,
+    TRL,
+    NEMO_RL,
+    VERIFIERS,
+    VERIFIERS_RESULTS,
+    INSPECT,
+    RECORDED,
+    TINKER,
+    VERL,
+    HF_DATASET,
+    LM_EVAL,
+    PREFERENCES,
+    WIDE,
+)
 """In the order in which they are tried: the more particular first."""
 
 

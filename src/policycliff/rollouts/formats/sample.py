@@ -45,7 +45,8 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 def _sample_parquet(path: Path) -> FileSample:
     frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
     rows = tuple(frame.head(SAMPLE_ROWS).collect().to_dicts())
-    return FileSample(path=path, container="Parquet", columns=dict(frame.collect_schema()), rows=rows)
+    schema, metadata = dict(frame.collect_schema()), dict(pl.read_parquet_metadata(path))
+    return FileSample(path=path, container="Parquet", columns=schema, rows=rows, metadata=metadata)
 
 
 def _sample_json(path: Path) -> FileSample:

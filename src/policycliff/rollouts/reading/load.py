@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 
 from policycliff.rollouts.reading.canonical import canonical_table
-from policycliff.rollouts.reading.columns import Columns, resolve_columns
-from policycliff.rollouts.reading.derive import with_derived
-from policycliff.rollouts.reading.read import open_table
-from policycliff.rollouts.reading.rows import read_rows
-from policycliff.rollouts.reading.settle import settle
+from policycliff.rollouts.reading.columns import Columns
+from policycliff.rollouts.reading.understand import understand
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
 
@@ -65,35 +62,22 @@ def load_rollouts(table: object, settings: AuditSettings) -> LoadedRollouts:
         InvalidInputError: The settings contradict each other or the table.
         MissingExtraError: A pandas or Arrow table without the libraries to read it.
     """
-    original = open_table(table, settings)
-    fixed = _still_open(original.fixed, settings)
-    settings = replace(settings, **fixed)
-    source = with_derived(original, settings.derive)
-    columns = resolve_columns(source.schema(), settings)
-    read = read_rows(original, source, columns, settings)
-    columns = settle(columns, read)
-    rollouts = canonical_table(columns, read, settings)
-    rollouts = replace(rollouts, skipped=(*original.skipped, *rollouts.skipped))
-    notes = (*original.notes, *columns.notes, *_notes(columns, rollouts, settings))
+    found = understand(table, settings)
+    columns, settings = found.columns, found.settings
+    rollouts = canonical_table(columns, found.read, settings)
+    rollouts = replace(rollouts, skipped=(*found.source.skipped, *rollouts.skipped))
+    notes = (*found.source.notes, *columns.notes, *_notes(columns, rollouts, settings))
     return LoadedRollouts(
         table=rollouts,
-        columns=_described(columns, settings, fixed),
+        columns=_described(columns, settings, found.fixed),
         rewards=columns.rewards,
         settings=settings,
-        source=source.description,
-        format=source.format,
-        recognised_by=source.recognised_by,
-        rows_read=read.n_rows,
+        source=found.source.description,
+        format=found.source.format,
+        recognised_by=found.source.recognised_by,
+        rows_read=found.read.n_rows,
         notes=notes,
     )
-
-
-def _still_open(fixed: Mapping[str, Any], settings: AuditSettings) -> dict[str, Any]:
-    """What the format fixes, less what the user has said; the group and its size are one matter."""
-    said = {name for name in fixed if getattr(settings, name)}
-    if settings.group is not None or settings.group_size is not None:
-        said |= {"group", "group_size"}
-    return {name: value for name, value in fixed.items() if name not in said}
 
 
 def _notes(columns: Columns, table: RolloutTable, settings: AuditSettings) -> tuple[str, ...]:

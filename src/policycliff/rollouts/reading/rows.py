@@ -47,7 +47,7 @@ def read_rows(original: TableSource, source: TableSource, columns: Columns, sett
     Raises:
         TableError: No rows, a broken file, an expression that fails, or a score column that holds no numbers.
     """
-    chosen = [_label(source, name, columns).alias(f"l:{name}") for name in columns.label_names()]
+    chosen = [label_expression(source, name, columns).alias(f"l:{name}") for name in columns.label_names()]
     chosen += [pl.col(name).alias(f"s:{name}") for name in columns.score_names()]
     try:
         frame = collect(source, chosen)
@@ -67,7 +67,7 @@ def read_rows(original: TableSource, source: TableSource, columns: Columns, sett
     return RowsRead(len(frame), labels, scores, count_repeated_rows(original, frame))
 
 
-def _label(source: TableSource, name: str, columns: Columns) -> pl.Expr:
+def label_expression(source: TableSource, name: str, columns: Columns) -> pl.Expr:
     """A column as names: the original text of a CSV column, but for the step, which is a number."""
     original = source.has_text_of(name) and name != columns.step.column
     return pl.col(TEXT_PREFIX + name) if original else pl.col(name)

@@ -1,0 +1,54 @@
+"""A table of rollouts up to the point where every column's part is known and its values are read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from policycliff.rollouts.reading.columns import Columns, resolve_columns
+from policycliff.rollouts.reading.derive import with_derived
+from policycliff.rollouts.reading.read import TableSource, open_table
+from policycliff.rollouts.reading.rows import RowsRead, read_rows
+from policycliff.rollouts.reading.settle import settle
+from policycliff.rollouts.settings import AuditSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A table, read.
+
+    Attributes:
+        source: The table as opened, with its derived columns.
+        columns: Which column plays which part, the values having had their say.
+        read: The rows of these columns.
+        settings: What the user asked, completed by what the files' format fixes.
+        fixed: What of it the format fixed.
+    """
+
+    source: TableSource
+    columns: Columns
+    read: RowsRead
+    settings: AuditSettings
+    fixed: Mapping[str, Any]
+
+
+def understand(table: object, settings: AuditSettings) -> Understood:
+    """Open a table, find out the parts of its columns, and read them.
+
+    Raises:
+        PolicyCliffError: As `policycliff.rollouts.reading.load.load_rollouts`.
+    """
+    original = open_table(table, settings)
+    fixed = _still_open(original.fixed, settings)
+    settings = replace(settings, **fixed)
+    source = with_derived(original, settings.derive)
+    columns = resolve_columns(source.schema(), settings)
+    read = read_rows(original, source, columns, settings)
+    return Understood(source, settle(columns, read), read, settings, fixed)
+
+
+def _still_open(fixed: Mapping[str, Any], settings: AuditSettings) -> dict[str, Any]:
+    """What the format fixes, less what the user has said; the group and its size are one matter."""
+    said = {name for name in fixed if getattr(settings, name)}
+    if settings.group is not None or settings.group_size is not None:
+        said |= {"group", "group_size"}
+    return {name: value for name, value in fixed.items() if name not in said}
