@@ -1,0 +1,268 @@
+"""NeMo-RL rollouts: files by its schema against values worked out by hand."""
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import policycliff
+from policycliff.errors import PolicyCliffError, TableError
+from policycliff.rollouts.formats.nemo_rl import NEMO_RL
+from policycliff.rollouts.formats.sample import sample_of
+from policycliff.rollouts.reading.load import load_rollouts
+from policycliff.rollouts.reading.read import TableSource, open_table
+from policycliff.rollouts.settings import AuditSettings
+
+FORMATS = Path(__file__).parents[2] / "data" / "formats"
+LOGS = FORMATS / "nemo_rl"
+
+
+def _source(table: object, settings: AuditSettings | None = None) -> TableSource:
+    source = open_table(table, settings or AuditSettings())
+    assert source.format == "nemo-rl"
+    return source
+
+
+def _line(prompt: str, answer: str, reward: Any, **others: Any) -> dict[str, Any]:
+    """A sample with a token a letter."""
+    tokens = [ord(letter) for letter in prompt + answer]
+    mask = [0] * len(prompt) + [1] * len(answer)
+    row = {"content": [prompt, answer], "rewards": reward, "input_lengths": len(tokens), "token_ids": tokens}
+    return {**{key: [value] for key, value in {**row, "token_loss_mask": mask, **others}.items()}, "idx": 0}
+
+
+def _write(path: Path, lines: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_rows_of_training_files() -> None:
+    source = _source(LOGS / "training")
+    frame = source.frame.collect()
+    # By hand: two prompts a step, the sum twice, 0 and the first summand, each judged by the environment.
+    prompts = ["2+1", "3+1", "2+2", "3+2"]
+    answers = [["3", "3", "0", "2"], ["4", "4", "0", "3"], ["4", "4", "0", "2"], ["5", "5", "0", "3"]]
+    assert frame["prompt"].to_list() == [f"system: add\n\nuser: {item}=" for item in prompts for _ in range(4)]
+    assert frame["completion"].to_list() == [answer for row in answers for answer in row]
+    assert frame["rewards"].to_list() == [1.0, 1.0, 0.0, 0.0] * 4
+    assert frame["step"].to_list() == [1] * 8 + [2] * 8
+    assert frame["group"].to_list() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
+    # Deviations are 0.5 from the mean, over the standard deviation of (1, 1, 0, 0) for n - 1: sqrt(1/3).
+    expected = np.tile([1.0, 1.0, -1.0, -1.0], 4) * 0.5 / (np.sqrt(1 / 3) + 1e-6)
+    assert np.allclose(frame["advantages"].to_numpy(), expected, rtol=1e-12)
+    assert source.fixed["rewards"] == (("rewards", 1.0),)
+    assert [(item.count, item.unit) for item in source.skipped] == [(1, "files")]
+    assert source.notes[-1] == "num_generations_per_prompt = 4, found from equal prompts of a step."
+
+
+def test_audit_of_training_files() -> None:
+    result = policycliff.audit(str(LOGS / "training" / "train*.jsonl")).to_dict()
+    assert result["counts"]["prompts"] == 4
+    # The best answer is one text in every group, so that nothing is tied; both draws of it have the same reward.
+    assert result["rewards"]["effective"]["tied_share"]["value"] == 0.0
+    assert result["rewards"]["effective"]["zero_spread_share"]["value"] == 0.0
+
+
+def test_validation_alone_is_read() -> None:
+    source = _source(LOGS / "training" / "val_data_step2.jsonl")
+    frame = source.frame.collect()
+    assert frame.select("prompt", "completion", "rewards", "step", "group").rows() == [("1+1=", "2", 1.0, 2, 0)] * 2
+    assert source.skipped == ()
+
+
+def test_old_files_without_masks_take_the_first_message_for_the_prompt() -> None:
+    source = _source(LOGS / "old")
+    frame = source.frame.collect()
+    assert frame["prompt"].to_list() == ["user: 2+1="] * 4 + ["user: 3+1="] * 4
+    assert frame["completion"].to_list()[:3] == ["3\nEnvironment: correct"] * 2 + ["0\nEnvironment: incorrect"]
+    assert frame["step"].unique().to_list() == [10]
+    assert any("no token_loss_mask" in note for note in source.notes)
+
+
+def test_dynamic_sampling_takes_the_rewards_of_the_samples_kept() -> None:
+    source = _source(LOGS / "filtered")
+    frame = source.frame.collect()
+    assert source.fixed["rewards"] == (("filtered_rewards", 1.0),)
+    # The other column, of the batch before filtering, begins with four zeros and is one too short.
+    assert frame["filtered_rewards"].to_list() == [1.0, 1.0, 0.0, 0.0] * 2
+    assert "rewards" not in frame.columns
+    assert frame["agent"].to_list() == ["sums"] * 8
+    assert any(note.startswith("dynamic sampling") for note in source.notes)
+
+
+def test_turns_and_an_observation_without_tokens() -> None:
+    frame = _source(LOGS / "turns").frame.collect()
+    assert frame["prompt"].to_list() == ["guess\n"] * 3
+    assert frame["completion"].to_list() == ["1\nlow\n\n5", "2\nlow\n\n4", "1\nlow\n\n9"]
+
+
+def test_equal_prompts_of_a_step_are_one_group_and_of_two_steps_are_not(tmp_path: Path) -> None:
+    lines = [_line(prompt, answer, 0.5) for prompt, answer in [("p", "a"), ("q", "b"), ("p", "c")]]
+    for step in (9, 10):
+        _write(tmp_path / f"train_data_step{step}.jsonl", lines)
+    source = _source(tmp_path)
+    frame = source.frame.collect()
+    assert frame["group"].to_list() == [0, 1, 0, 2, 3, 2]
+    assert frame["step"].to_list() == [9, 9, 9, 10, 10, 10]
+    assert "2 of 4 groups have another size" in source.notes[-1]
+
+
+def test_scores_are_the_decimals_that_the_float32_tensor_meant(tmp_path: Path) -> None:
+    scores = [float(np.float32(value)) for value in (0.1, 0.7)]
+    path = _write(tmp_path / "train_data_step1.jsonl", [_line("p", str(score), score) for score in scores])
+    assert load_rollouts(path, AuditSettings()).table.rewards[0].scores.tolist() == [0.1, 0.7]
+
+
+def test_masked_samples_and_advantages_that_differ_by_token(tmp_path: Path) -> None:
+    lines = [
+        _line("p", "ab", 1.0, sample_loss_mask=0.0, advantages=[9.0, 0.5, 0.5]),
+        _line("p", "cd", 0.0, sample_loss_mask=1.0, advantages=[9.0, 0.5, -1.0]),
+    ]
+    source = _source(_write(tmp_path / "train_data_step1.jsonl", lines))
+    frame = source.frame.collect()
+    assert frame["advantages"].to_list() == [0.5, None]
+    assert frame["sample_loss_mask"].to_list() == [0.0, 1.0]
+    assert any(note.startswith("1 samples have sample_loss_mask 0") for note in source.notes)
+
+
+def test_missing_scores_are_null(tmp_path: Path) -> None:
+    lines = [
+        _line("p", "a", 1.0),
+        _line("p", "b", None),
+        {**_line("p", "c", 1.0), "rewards": []},
+        _line("p", "d", float("nan")),
+    ]
+    loaded = load_rollouts(_write(tmp_path / "train_data_step1.jsonl", lines), AuditSettings())
+    column = loaded.table.rewards[0]
+    assert (column.missing, column.nan) == (2, 1)
+
+
+def test_completions_without_prompts_ask_for_the_size(tmp_path: Path) -> None:
+    lines = [
+        {"content": [text], "rewards": [score], "input_lengths": [3], "idx": 0}
+        for text, score in zip("abcd", range(4), strict=True)
+    ]
+    path = _write(tmp_path / "train_data_step1.jsonl", lines)
+    with pytest.raises(TableError, match=r"train_data_step1\.jsonl has neither.*--group-size"):
+        _source(path)
+    assert load_rollouts(path, AuditSettings(group_size=2)).table.n_groups == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"rewards": ["high"]}, "'rewards' must be a number, got str"),
+        ({"rewards": [1.0, 2.0]}, "must be a list of one value, got 2"),
+        ({"rewards": [10**400]}, "'rewards' is too large a number"),
+        ({"content": [7]}, "'content' must be a list of one list of messages, got int"),
+        ({"token_ids": ["x"]}, "'token_ids' must be a list of one list of numbers, got str"),
+        ({"token_loss_mask": [["x"]]}, "'token_loss_mask' must hold numbers, got str"),
+        ({"advantages": [[10**400] * 2]}, "'advantages' is too large a number"),
+        ({"input_lengths": [{}]}, "'input_lengths' must be a number, got dict"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line(tmp_path: Path, change: dict[str, Any], expected: str) -> None:
+    path = _write(tmp_path / "train_data_step1.jsonl", [_line("p", "a", 1.0), {**_line("p", "b", 0.0), **change}])
+    with pytest.raises(TableError, match=expected) as caught:
+        _source(path)
+    assert f"{path}, line 2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"content": [["p", "a"]], "rew', "line 2: not valid JSON"),
+        ("[1]", "line 2: expected a JSON object, got list"),
+        ('{"rewards": [1.0]}', "line 2: no 'content'"),
+        ('{"content": ' + "[" * 200_000, "line 2: not valid JSON"),
+        ('{"rewards": [' + "1" * 5000 + "]}", "after line 1: Exceeds the limit"),
+    ],
+)
+def test_a_broken_line_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "train_data_step1.jsonl"
+    path.write_text(json.dumps(_line("p", "a", 1.0)) + "\n" + text + "\n")
+    with pytest.raises(TableError, match=expected) as caught:
+        open_table(path, AuditSettings(format="nemo-rl"))
+    assert str(path) in str(caught.value)
+
+
+def test_other_files_are_not_recognised(tmp_path: Path) -> None:
+    plain = [
+        {"prompt": "p", "completion": "a", "score": 1.0},
+        {"content": "p", "rewards": 1.0, "idx": 0},
+        {"content": [["p", "a"]], "rewards": [1.0, 0.0], "input_lengths": [2], "idx": 0},
+        {"content": [["p", "a"]], "rewards": [1.0], "idx": 0},
+        {"content": [["p", "a"]], "input_lengths": [2], "idx": 0},
+    ]
+    for number, row in enumerate(plain):
+        assert NEMO_RL.recognise(sample_of(_write(tmp_path / f"{number}.jsonl", [row]))) is None
+    elsewhere = [path for path in FORMATS.rglob("*") if path.is_file() and LOGS not in path.parents]
+    assert elsewhere
+    assert not [path for path in elsewhere if NEMO_RL.recognise(sample_of(path))]
+
+
+def damaged_files(folder: Path, seed: int, count: int) -> list[Path]:
+    """Files with letters changed or cut, and with values replaced."""
+    random = Random(seed)
+    lines = [json.loads(line) for path in sorted(LOGS.glob("*/*.jsonl")) for line in path.read_text().splitlines()]
+    paths = []
+    for number in range(count):
+        rows = [dict(row) for row in random.sample(lines, 3)]
+        if number % 2:
+            _replace_value(random.choice(rows), random)
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        if not number % 2:
+            text = _changed_text(text, random)
+        path = folder / f"train_data_step{number}.jsonl"
+        path.write_text(text)
+        paths.append(path)
+    return paths
+
+
+def _changed_text(text: str, random: Random) -> str:
+    for _ in range(random.choice((1, 2, 10))):
+        start = random.randrange(len(text))
+        text = (
+            text[:start]
+            + random.choice(("", "]", "}", '"', "null,", "1e999", "NaN", "\\ud800", "\x00", "-"))
+            + text[start + 1 :]
+        )
+    return text[: random.randrange(1, len(text))] if random.random() < 0.2 else text
+
+
+def _replace_value(row: dict[str, Any], random: Random) -> None:
+    deep: Any = "x"
+    for _ in range(random.choice((1, 50, 900))):
+        deep = [deep]
+    values = [
+        None,
+        [],
+        [[]],
+        [None],
+        1,
+        "x",
+        {},
+        [{}],
+        [1e308],
+        [float("nan")],
+        [True],
+        [10**30],
+        deep,
+        [["\ud800"]],
+        [[{"role": 1}]],
+    ]
+    row[random.choice(list(row))] = random.choice(values)
+
+
+def test_damaged_files_give_errors_that_say_so(tmp_path: Path) -> None:
+    outcomes = set()
+    for path in damaged_files(tmp_path, seed=1, count=300):
+        try:
+            load_rollouts(path, AuditSettings(format="nemo-rl"))
+            outcomes.add("read")
+        except PolicyCliffError as error:
+            outcomes.add(type(error).__name__)
+    assert outcomes == {"read", "TableError"}
