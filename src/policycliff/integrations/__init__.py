@@ -1,0 +1,1 @@
+"""Helpers that run inside trainers; each module imports without its trainer."""
