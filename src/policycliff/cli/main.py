@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from policycliff.cli import options as opt
+from policycliff.cli.questions.compare import compare
+from policycliff.cli.questions.estimators import estimators
 from policycliff.cli.questions.reward_model_error import reward_model_error
 from policycliff.cli.questions.tie_breakers import tie_breakers
 
@@ -174,6 +176,7 @@ def theorems(  # noqa: PLR0917 - a signature that Typer reads
 
 app.command()(reward_model_error)
 app.command()(tie_breakers)
+app.command()(estimators)
 
 mdp_app = typer.Typer(name="mdp", no_args_is_help=True, help="Analyse or convert a finite MDP that you already have.")
 app.add_typer(mdp_app)
@@ -226,6 +229,9 @@ def convert(  # noqa: PLR0917 - a signature that Typer reads
     from policycliff.cli.mdp import run_convert_command  # noqa: PLC0415 - heavy
 
     run_convert_command(source, out, gamma=gamma, options=set_, max_states=max_states, quiet=quiet)
+
+
+app.command()(compare)
 
 
 def main(arguments: list[str] | None = None) -> Any:
