@@ -206,13 +206,11 @@ def test_most_files_decide_on_the_size(tmp_path: Path) -> None:
     assert [item.count for item in source.skipped] == [4]
 
 
-def test_a_log_without_advantages_is_known_by_its_name(tmp_path: Path) -> None:
-    frame = _made([("p", [1.0, 0.0, 0.0]), ("q", [0.0, 1.0, 1.0])]).drop("advantage")
-    source = _source(_log(tmp_path, 1, frame))
+def test_a_log_whose_advantages_were_dropped_is_read_if_it_is_named(tmp_path: Path) -> None:
+    path = _log(tmp_path, 1, _made([("p", [1.0, 0.0, 0.0]), ("q", [0.0, 1.0, 1.0])]).drop("advantage"))
+    assert open_table(path).format == "plain"
+    source = _source(path, AuditSettings(format="trl"))
     assert source.frame.collect()["group"].to_list() == [0] * 3 + [1] * 3
-    assert source.recognised_by.startswith("the file's name")
-    frame.write_parquet(tmp_path / "table.parquet")
-    assert open_table(tmp_path / "table.parquet").format == "plain"
 
 
 def test_an_extra_column_of_float32_numbers_is_told_from_a_reward_by_the_advantages(tmp_path: Path) -> None:

@@ -30,15 +30,12 @@ _MISSING = "scores are missing: TRL counts each as 0 in the weighted sum; --miss
 
 def _recognise(sample: FileSample) -> str | None:
     names = list(sample.columns)
-    if sample.container != "Parquet" or tuple(names[:3]) != FIRST_COLUMNS or not sample.columns["step"].is_integer():
+    if sample.container != "Parquet" or tuple(names[:3]) != FIRST_COLUMNS or names[-1] != "advantage":
         return None
-    middle = [name for name in names[3:] if name != "advantage"]
-    if not any(sample.columns[name].is_float() for name in middle):
+    types = list(sample.columns.values())
+    if not types[0].is_integer() or not types[-1].is_float() or not any(dtype.is_float() for dtype in types[3:-1]):
         return None
-    if names[-1] == "advantage" and sample.columns["advantage"].is_float():
-        return "columns step, prompt, completion, rewards and advantage, in this order"
-    named = sample.path.stem.startswith("completions_") and sample.path.stem.removeprefix("completions_").isdigit()
-    return "the file's name and columns step, prompt, completion" if named else None
+    return "columns step, prompt, completion, rewards and advantage, in this order"
 
 
 def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
