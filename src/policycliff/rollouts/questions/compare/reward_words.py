@@ -1,0 +1,180 @@
+"""Findings of the comparison of two rewards, in plain words."""
+
+from typing import Any
+
+from policycliff.rollouts.analyses.findings.words import number, percent, severity_of
+from policycliff.rollouts.analyses.pairs import MIN_EFFECTIVE_SAMPLES
+from policycliff.rollouts.questions.answer import Severity, finding
+
+Figures = dict[str, Any]
+LEVEL = 0.05
+_ORDER: tuple[Severity, ...] = ("critical", "warning", "note", "good")
+
+
+def reward_findings(figures: Figures) -> list[dict[str, Any]]:
+    """The answer first; nothing after it is put above it."""
+    main = _severity(figures)
+    rest = [_noise(figures), _truth(figures), _ties(figures), _regret(figures), _sources(figures), _soft(figures)]
+    return [
+        finding(main, _main(figures), statement="Prop 4.6"),
+        *(_lowered(item, main) for item in [*rest, _drivers(figures)] if item is not None),
+    ]
+
+
+def reward_limits(figures: Figures) -> list[str]:
+    """What the comparison cannot know."""
+    limits = [
+        "The choices are among the sampled completions: what a policy trained on B would write is not among them.",
+        "A p-value says whether A and B differ in a figure over prompts like these, not which of them is right; that "
+        "needs --truth.",
+        "The permutation test has no meaning for the share of prompts whose choice changes: swapping A and B leaves "
+        "it as it is. That share is set beside scoring again.",
+    ]
+    _, found = known_noise(figures)
+    if found is None:
+        limits.append(
+            "The noise of neither reward is known, so nobody can say how many choices scoring again would change. Give "
+            "--noise, or --rerun with a second score."
+        )
+    elif found["left_out"]:
+        left_out = ", ".join(found["left_out"])
+        limits.append(f"The noise of {left_out} is not known and counts as 0, so scoring again may change more.")
+    if figures["pair"]["effective_sample_size_median"] < MIN_EFFECTIVE_SAMPLES:
+        limits.append(
+            f"At beta = {figures['beta']:.3g} the reweighted samples are worth "
+            f"{figures['pair']['effective_sample_size_median']:.2g} completions a prompt: their total variation is that "
+            "of a policy over these completions only."
+        )
+    return limits
+
+
+def known_noise(figures: Figures) -> tuple[str, dict[str, Any] | None]:
+    """The reward whose noise is known, A before B, and what scoring again by it would do; None for neither."""
+    for side in ("a", "b"):
+        if figures["noise"][side]["sigma"] is not None:
+            return side.upper(), figures["noise"][side]
+    return "A", None
+
+
+def by_chance(p: float) -> str:
+    """A p-value as words."""
+    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+
+
+def _severity(figures: Figures) -> Severity:
+    severity: Severity = severity_of(figures["moves"]["disjoint"])
+    _, found = known_noise(figures)
+    if found is not None and found["p_at_most"] >= LEVEL and severity in {"critical", "warning"}:
+        return "note"
+    return severity
+
+
+def _main(figures: Figures) -> str:
+    moves, (side, found) = figures["moves"], known_noise(figures)
+    text = (
+        f"B ({figures['b']}) makes another choice than A ({figures['a']}) in {percent(moves['disjoint'])} of the "
+        f"prompts: no completion is best for both"
+    )
+    if found is None:
+        return f"{text}. Whether that is more than noise cannot be said: the noise of the rewards is not known."
+    expected = f"{100 * found['expected_share']['value']:.3g} %"
+    verdict = "this is more than noise" if found["p_at_most"] < LEVEL else "this may be noise alone"
+    return f"{text}. Scoring again by {side} would do that in {expected}: {verdict} ({by_chance(found['p_at_most'])})."
+
+
+def _noise(figures: Figures) -> dict[str, Any] | None:
+    side, found = known_noise(figures)
+    if found is None:
+        return None
+    sigma, expected = found["sigma"], found["expected_share"]
+    text = f"{side}'s noise is {sigma['value']:.3g} a score ({found['origin']}"
+    text += f", {found['samples']} samples)" if found["samples"] else ")"
+    text += f"; of {side} scored again we expect {percent(expected)} changed choices in a table of this size"
+    if found["p"] < LEVEL <= found["p_at_most"]:
+        text += "; the estimate of the noise is too uncertain to rule it out"
+    return finding("note", text + ".", statement="Result 1")
+
+
+def _ties(figures: Figures) -> dict[str, Any]:
+    row, moves = _test(figures, "is_tied"), figures["moves"]
+    text = (
+        f"The best is tied in {percent(row['a'])} of the prompts under A and {percent(row['b'])} under B "
+        f"({by_chance(row['p_holm'])}): B breaks the tie of {percent(moves['tied_to_unique'], short=True)} of the "
+        f"prompts and ties {percent(moves['unique_to_tied'], short=True)} that A decided."
+    )
+    worse = row["p_holm"] < LEVEL and row["change"]["value"] > 0
+    return finding("warning" if worse else "note", text, statement="Prop 2.9")
+
+
+def _regret(figures: Figures) -> dict[str, Any]:
+    a, b = figures["regret"]["a"], figures["regret"]["b"]
+    correlation = figures["pair"]["rank_correlation"]
+    text = (
+        f"Judged by A, B's choice gives up {percent(a['chosen_share'])} of the prompt's range (a random completion "
+        f"{percent(a['random_share'], short=True)}); judged by B, A's choice gives up {percent(b['chosen_share'])} "
+        f"({percent(b['random_share'], short=True)}). The rank correlation within prompts is {number(correlation)}."
+    )
+    return finding("note", text)
+
+
+def _truth(figures: Figures) -> dict[str, Any] | None:
+    row = _test(figures, "truth")
+    if row is None:
+        return None
+    change = row["change"]
+    if row["p_holm"] >= LEVEL:
+        verdict, severity = "cannot be told apart in the truth", "note"
+    else:
+        verdict = f"is {'better' if change['value'] > 0 else 'worse'} in the truth"
+        severity = "good" if change["value"] > 0 else "critical"
+    text = (
+        f"B's choice {verdict}: {number(row['b'])} against A's {number(row['a'])}, a difference of {number(change)} "
+        f"({by_chance(row['p_holm'])})."
+    )
+    return finding(severity, text, statement="Prop 3.1")  # type: ignore[arg-type]
+
+
+def _sources(figures: Figures) -> dict[str, Any] | None:
+    found = figures["sources"]
+    if found is None or not found["compete"]:
+        return None
+    moved = [row for row in found["rows"] if row["p_holm"] < LEVEL]
+    if not moved:
+        return finding("note", "No source wins more often under one reward than under the other beyond chance.")
+    told = sorted(moved, key=lambda row: -abs(row["change"]["value"]))[:3]
+    parts = [
+        f"{row['source']} from {percent(row['wins_a'], short=True)} to {percent(row['wins_b'], short=True)}"
+        for row in told
+    ]
+    return finding("note", f"Wins move between sources beyond chance ({len(moved)} of them): {'; '.join(parts)}.")
+
+
+def _soft(figures: Figures) -> dict[str, Any]:
+    bound = figures["pair"]["linear_bound"]["value"]
+    text = (
+        f"A policy with KL coefficient {figures['beta']:.3g} over these completions moves by a total variation of "
+        f"{number(figures['sampled_total_variation'])}; the sharp bound is {number(figures['pair']['sharp_bound'])}, "
+        f"the paper's {bound:.3g}{' (above 1 it says nothing)' if bound > 1 else ''}."
+    )
+    return finding("note", text, statement="Prop 4.7")
+
+
+def _drivers(figures: Figures) -> dict[str, Any] | None:
+    found = figures["drivers"]
+    if not found["contributing"]:
+        return None
+    text = (
+        f"{found['carry_half']} prompts carry half of all regret, of {found['contributing']} that have any; the "
+        "greatest are listed."
+    )
+    return finding("note", text)
+
+
+def _test(figures: Figures, name: str) -> Any:
+    return next((row for row in figures["tests"] if row["name"] == name), None)
+
+
+def _lowered(item: dict[str, Any], most: Severity) -> dict[str, Any]:
+    """A finding no more severe than the answer itself, which comes first."""
+    severity = _ORDER[max(_ORDER.index(item["severity"]), _ORDER.index(most))]
+    return item | {"severity": severity}
