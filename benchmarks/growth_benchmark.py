@@ -1,7 +1,7 @@
 """How the cost of `solve` grows, where its time goes, how near it is to the machine's bandwidth, the rounding floor.
 
 Growth: Garnet MDPs around 20,000 states x 10 actions x 5 successors at gamma 0.99, one of these four changed at a time,
-and `solve_many` on 1,000 states with more and more rewards. "2 parts" and "5 parts" are Garnets that are rarely left for
+and `solve_many` on 1,000 states with more and more rewards. "2 parts" and "5 parts" are Garnets rarely left for
 each other, so that values spread slowly: there gamma counts, in plain ones it hardly does. QuantEcon is run there too.
 
 Profile: one thread, seconds inside each kernel. Bandwidth: the bytes that one backup must move (12 a probability, what

@@ -18,7 +18,7 @@ SAMPLE_ROWS = 20
 # A JSON file that is one object is read whole to know it; a longer line than this is not looked at.
 _LONGEST = 200_000_000
 _MOST_NAMES = 5_000
-_DAMAGED = (*READ_ERRORS, ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError, csv.Error)
+_DAMAGED = (*READ_ERRORS, ValueError, TypeError, RecursionError, zipfile.BadZipFile, NotImplementedError, csv.Error)
 
 
 def sample_of(path: Path) -> FileSample:
@@ -56,7 +56,7 @@ def _sample_json(path: Path) -> FileSample:
             try:
                 rows = [_object(line) for line in (first, *islice(file, SAMPLE_ROWS - 1)) if line.strip()]
                 return FileSample(path=path, container="JSON Lines", rows=tuple(rows))
-            except ValueError:
+            except (ValueError, TypeError):
                 pass
         file.seek(0)
         value: Any = json.loads(file.read(_LONGEST))

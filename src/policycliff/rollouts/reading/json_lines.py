@@ -17,6 +17,7 @@ from policycliff.errors import TableError
 from policycliff.rollouts.reading.files import READ_ERRORS, first_line, open_text, unreadable
 
 _LINES_AT_A_TIME = 20_000
+_LONGEST_NUMBER = 400
 
 
 def scan_json(path: Path) -> pl.LazyFrame:
@@ -64,16 +65,24 @@ def _read_lines(path: Path) -> pl.LazyFrame:
 
 
 def frame_of_rows(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Rows as a frame; where a column's nested values differ in shape, nested values become JSON text."""
+    """Rows as a frame; where values of a column do not fit together, nested ones become JSON text."""
     try:
         return pl.from_dicts(rows, infer_schema_length=None)
-    except (PolarsError, PanicException, TypeError):
+    except (PolarsError, PanicException, TypeError, OverflowError):
         plain = [{key: _as_text(value) for key, value in row.items()} for row in rows]
         return pl.from_dicts(plain, infer_schema_length=None, strict=False)
 
 
 def _as_text(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    """Nested values as JSON text, and whole numbers that no column holds as decimal ones, or as text."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        try:
+            return float(value)
+        except OverflowError:
+            return str(value)[:_LONGEST_NUMBER]
+    return value
 
 
 def _parsed_lines(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
