@@ -89,7 +89,7 @@ def _log(name: str) -> EvalLog:
         sample.events, sample.attachments, sample.events_data, sample.timelines = [], {}, None, None
         if sample.error:
             sample.error.traceback = sample.error.traceback_ansi = "..."
-    full.eval.model_args = {}
+    full.eval.model_args, full.eval.task_file = {}, "make.py"
     full.eval.packages = {"inspect_ai": "0.3.285"}
     full.eval.revision = None
     full.results, full.reductions, full.error = None, None, None
