@@ -93,10 +93,37 @@ def test_dynamic_sampling_takes_the_rewards_of_the_samples_kept() -> None:
     assert any(note.startswith("dynamic sampling") for note in source.notes)
 
 
+def test_lines_of_rewards_before_filtering_are_counted(tmp_path: Path) -> None:
+    kept = [_line("p", answer, 0.0, filtered_rewards=score) for answer, score in [("a", 1.0), ("b", 0.0)]]
+    empty = {key: value if key in {"rewards", "idx"} else [] for key, value in kept[0].items()}
+    source = _source(_write(tmp_path / "train_data_step1.jsonl", [*kept, empty, empty]))
+    assert source.frame.collect()["filtered_rewards"].to_list() == [1.0, 0.0]
+    assert [(item.count, item.unit) for item in source.skipped] == [(2, "rows")]
+
+
 def test_turns_and_an_observation_without_tokens() -> None:
     frame = _source(LOGS / "turns").frame.collect()
     assert frame["prompt"].to_list() == ["guess\n"] * 3
     assert frame["completion"].to_list() == ["1\nlow\n\n5", "2\nlow\n\n4", "1\nlow\n\n9"]
+
+
+def test_observations_without_tokens_are_no_part_of_prompts_or_completions(tmp_path: Path) -> None:
+    lines = [_line("p", answer, 0.0) for answer in ("a", "b", "a")]
+    for line, seen in zip(lines, ["", "", "bad"], strict=True):
+        line["content"][0].append(seen)
+    shown = {
+        **lines[2],
+        "token_ids": [[*lines[2]["token_ids"][0], 7]],
+        "token_loss_mask": [[0, 1, 0]],
+        "input_lengths": [3],
+    }
+    equal = [_line("q", "c", 0.0), _line("q", "c", 0.0)]
+    for line in equal:
+        line["content"][0].append("")
+    path = _write(tmp_path / "train_data_step1.jsonl", [*lines[:2], shown, *equal])
+    frame = _source(path).frame.collect()
+    assert frame["prompt"].to_list() == ["p", "p", "p", "q", "q"]
+    assert frame["completion"].to_list() == ["a", "b", "a", "c", "c"]
 
 
 def test_equal_prompts_of_a_step_are_one_group_and_of_two_steps_are_not(tmp_path: Path) -> None:

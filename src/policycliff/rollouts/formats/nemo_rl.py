@@ -11,7 +11,7 @@ of a step whose prompts are equal: these are a group.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 
 import polars as pl
@@ -35,6 +35,7 @@ _FILTERED = (
     "dynamic sampling: filtered_rewards are the rewards of these samples, so they are taken; 'rewards' is of the batch "
     "before filtering and left out. Groups without spread were dropped before they were logged."
 )
+_EMPTY = "no sample: with dynamic sampling some versions write a line for each reward before filtering"
 _FIRST_MESSAGE = (
     "the files have no token_loss_mask, so the first message is taken for the prompt and all others, also those of the "
     "environment, for the completion."
@@ -56,7 +57,7 @@ def _recognise(sample: FileSample) -> str | None:
 def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     validation = [path for path in paths if path.name.startswith("val_data_step")]
     training = [path for path in paths if path not in set(validation)]
-    frame, _ = frame_of_items(_rows(training or validation), _TYPES)
+    frame, empty = frame_of_items(_rows(training or validation), _TYPES)
     if frame.is_empty():
         raise TableError(f"{paths[0]} has no rows. Write it again.")
     if "group" not in frame.columns and settings.group is None and settings.group_size is None:
@@ -76,7 +77,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
         frame=frame.lazy(),
         fixed={**{role: role for role in roles}, "rewards": ((reward, 1.0),)},
         notes=_notes(frame, filtered=filtered, validation=not training),
-        skipped=(skipped,) if validation and training else (),
+        skipped=((skipped,) if validation and training else ()) + empty,
     )
 
 
@@ -87,35 +88,48 @@ def _rows(paths: Sequence[Path]) -> Iterator[Item]:
         found = _NAME.match(path.name)
         step = None if found is None else int(found[2])
         numbers: dict[str, int] = {}
-        for key, run in groupby(_lines(path), lambda line: line.prompt_key):
+        for key, run in groupby(_lines(path), lambda line: None if line is None else line.prompt_key):
+            lines = list(run)
+            samples = [line for line in lines if line is not None]
+            if len(samples) < len(lines):
+                yield SkippedRows(_EMPTY, len(lines) - len(samples))
             if key is not None and key not in numbers:
                 numbers[key] = n_groups
                 n_groups += 1
-            yield from _rows_of_run(list(run), step, None if key is None else numbers[key])
+            yield from _rows_of_run(samples, step, None if key is None else numbers[key])
 
 
 def _rows_of_run(lines: list[Line], step: int | None, group: int | None) -> Iterator[Item]:
-    """Rows with one prompt, and so with the same number of prompt messages.
+    """Rows with one prompt, and so with the same number of prompt messages, which are the same texts.
 
-    Counting a sample's messages by its mask fails where one of them has no token, but never gives too few for all.
+    Counting a sample's messages by its mask gives too many for the prompt where another message has no token.
     """
-    prompts = min(line.prompt_messages for line in lines)
+    prompts = min((line.prompt_messages for line in lines), default=0)
+    alike = takewhile(lambda texts: len(set(texts)) == 1, zip(*(line.messages for line in lines), strict=False))
+    prompts = min(prompts, max(sum(1 for _ in alike), 1))
     for line in lines:
-        end = None if line.policy_messages is None else prompts + line.policy_messages
         texts: dict[str, str | int | float | None] = {
             "prompt": "\n".join(line.messages[:prompts]) if prompts else None,
             "group": group,
             "step": step,
-            "completion": "\n".join(line.messages[prompts:end]),
+            "completion": "\n".join(_completion(line, prompts)),
         }
         yield {name: value for name, value in (texts | line.values).items() if value is not None or name == "rewards"}
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _completion(line: Line, prompts: int) -> list[str]:
+    """From the first message after the prompt to the last that the policy wrote."""
+    messages = line.messages[prompts : len(line.messages) - line.messages_after]
+    return messages[:-1] if len(messages) > 1 and not messages[-1] else messages
+
+
+def _lines(path: Path) -> Iterator[Line | None]:
+    """The samples, None for a line without one."""
     number = 0
     try:
         for number, row in json_objects(path):
-            yield read_line(row, f"{path}, line {number}")
+            empty = row.get("content") == [] and row.get("filtered_rewards") == []
+            yield None if empty else read_line(row, f"{path}, line {number}")
     except TableError:
         raise
     except ValueError as error:  # Python refuses to read whole numbers of more than 4300 digits

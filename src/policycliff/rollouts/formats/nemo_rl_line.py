@@ -17,14 +17,14 @@ class Line:
     Attributes:
         messages: The texts of all its messages.
         prompt_messages: How many of them are the prompt, as far as the line tells.
-        policy_messages: How many follow up to the last one that the policy wrote, None where the line does not tell.
+        messages_after: How many follow the last one that the policy wrote, as far as the line tells.
         prompt_key: Equal for equal prompts, None where the line does not tell.
         values: Numbers, and the name of the agent.
     """
 
     messages: list[str]
     prompt_messages: int
-    policy_messages: int | None
+    messages_after: int
     prompt_key: str | None
     values: dict[str, float | str | None]
 
@@ -46,7 +46,7 @@ def read_line(row: Mapping[str, Any], where: str) -> Line:
     length = _scalar(row, "input_lengths", where)
     if mask is not None and length is not None and 0 <= length < len(mask):
         mask = mask[: int(length)]
-    messages, prompts, policy = _messages(content, mask, where)
+    messages, prompts, after = _messages(content, mask, where)
     start = None if mask is None else _first(mask)
     prompt_key = "\n".join(messages[:prompts]) if prompts else None
     if tokens is not None and start is not None:
@@ -60,24 +60,25 @@ def read_line(row: Mapping[str, Any], where: str) -> Line:
         "generated_tokens": None if mask is None else float(sum(value != 0.0 for value in mask)),
         "agent": _agent(row),
     }
-    return Line(messages, prompts, policy, prompt_key, values)
+    return Line(messages, prompts, after, prompt_key, values)
 
 
-def _messages(content: Any, mask: Sequence[int | float] | None, where: str) -> tuple[list[str], int, int | None]:
-    """The texts of the messages, how many are the prompt, and how many follow up to the last of the policy."""
+def _messages(content: Any, mask: Sequence[int | float] | None, where: str) -> tuple[list[str], int, int]:
+    """The texts of the messages, how many are the prompt, and how many follow the last of the policy."""
     if isinstance(content, str):
-        return [without_surrogates(content)], 0, None
+        return [without_surrogates(content)], 0, 0
     if not isinstance(content, list):
         raise TableError(f"{where}: 'content' must be a list of one list of messages, got {type(content).__name__}.")
     texts = [without_surrogates(message_body(item)) for item in content]
     roles = [item.get("role") if isinstance(item, Mapping) else None for item in content]
     if "assistant" in roles:
-        first, after = roles.index("assistant"), roles[::-1].index("assistant")
-        return texts, first, len(roles) - after - first
+        return texts, roles.index("assistant"), roles[::-1].index("assistant")
     if mask is None or _first(mask) is None:
-        return texts, min(len(texts), 1), None
-    policy, after = _counted(mask)
-    return texts, max(len(texts) - policy - after, 1), policy
+        return texts, min(len(texts), 1), 0
+    between, after = _counted(mask)
+    # An empty observation has no token that the mask could show.
+    hidden = int(not after and len(texts) > 2 and not texts[-1])
+    return texts, max(len(texts) - between - after - hidden, 1), after
 
 
 def _counted(mask: Sequence[int | float]) -> tuple[int, int]:
