@@ -14,6 +14,7 @@ from policycliff.cli import options as opt
 from policycliff.cli.questions.compare import compare
 from policycliff.cli.questions.estimators import estimators
 from policycliff.cli.questions.reward_model_error import reward_model_error
+from policycliff.cli.questions.sampling import sampling
 from policycliff.cli.questions.tie_breakers import tie_breakers
 
 app = typer.Typer(
@@ -232,6 +233,7 @@ def convert(  # noqa: PLR0917 - a signature that Typer reads
 
 
 app.command()(compare)
+app.command()(sampling)
 
 
 def main(arguments: list[str] | None = None) -> Any:

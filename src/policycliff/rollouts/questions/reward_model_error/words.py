@@ -102,8 +102,8 @@ def _coefficient(figures: Figures) -> dict[str, Any]:
         f"A KL coefficient of at least {beta['value']:.3g} ({beta['low']:.3g} to {high}) covers the disagreement in "
         f"{100 * ADVISED:g} % of the prompts: any one member in place of the others' mean then moves the optimal "
         f"policy by at most {figures['max_shift']:g} in total variation. It gives up "
-        f"{number(advice['kl_reward_cost'])} of the mean score against always taking the best sampled completion; the sampling policy itself gives up "
-        f"{number(advice['sampling_reward_cost'])}."
+        f"{number(advice['kl_reward_cost'])} of the mean score against always taking the best sampled completion; the "
+        f"sampling policy itself gives up {number(advice['sampling_reward_cost'])}."
     )
     return finding("note", text, statement="Result 4")
 
