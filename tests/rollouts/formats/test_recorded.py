@@ -124,6 +124,19 @@ def test_processes_do_not_mix(tmp_path):
     assert frame["completion"].to_list() == ["a", "b", "a", "b"]  # by sequence, whatever the order in the file
 
 
+def test_a_visit_cut_short_does_not_shift_the_next(tmp_path):
+    for process, texts in (("1-a", "abc"), ("2-b", "abcd")):
+        rows = [_line(process=process, sequence=i, completion=text) for i, text in enumerate(texts)]
+        _write(tmp_path / f"rollouts-{process}.jsonl", rows)
+    reading = _read(tmp_path, group_size=2)
+    assert [(item.count, item.reason) for item in reading.skipped] == [(1, "left over after visits of 2 samples")]
+    loaded = load_rollouts(tmp_path, AuditSettings(group_size=2))
+    texts = loaded.table.frame["__completion"].to_list()
+    assert ["".join(texts[i : i + 2]) for i in range(0, 6, 2)] == ["ab", "ab", "cd"]
+    with pytest.raises(TableError, match="no prompt has 9 samples"):
+        _read(tmp_path, group_size=9)
+
+
 def test_what_has_no_reward_is_kept_and_counted(tmp_path):
     rows = [_line(), _line(rewards=None, error="KeyError"), _line(rewards="high"), _line(rewards=[0.5]), _line()]
     path = _write(tmp_path / "a.jsonl", [row | {"sequence": i} for i, row in enumerate(rows)])
@@ -166,4 +179,4 @@ def test_mutants_raise_nothing_else(tmp_path):
     for prompt, answers in (("p", "abcd"), ("q", "abca"), ("p", "ddda")):
         _visit(function, prompt, answers)
     (file,) = (tmp_path / "good").iterdir()
-    assert 0 < survivors([file], tmp_path, "recorded", count=300, seed=3) < 300
+    assert 0 < survivors([file], tmp_path, "recorded", count=200, seed=3) < 200

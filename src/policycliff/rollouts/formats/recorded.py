@@ -62,6 +62,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     if frame.is_empty():
         raise TableError(f"{paths[0]} has no whole line. Give the files of another process too.")
     has_steps = frame["step"].null_count() == 0
+    frame, partial = _whole_visits(frame, settings.group_size)
     size = settings.group_size or (None if has_steps else _size_of_visits(frame))
     frame = frame.with_columns(group=_group(frame, size))
     others = watched(frame, "rewards", ["scores", *(name for name in frame.columns if name.startswith("extra_logs."))])
@@ -80,7 +81,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
         frame=frame.drop(_HIDDEN).lazy(),
         fixed=fixed,
         notes=_notes(frame, [name for name, _ in others], size=size, given=settings.group_size is not None),
-        skipped=(*(item for item in skipped if item.count), *empty),
+        skipped=tuple(item for item in (*skipped, *partial, *empty) if item.count),
     )
 
 
@@ -128,6 +129,18 @@ def _row(row: Row, where: str, _path: Path) -> Row:
 
 def _number(value: Any) -> float | None:
     return as_number(value[0] if isinstance(value, list) and len(value) == 1 else value)
+
+
+def _whole_visits(frame: pl.DataFrame, size: int | None) -> tuple[pl.DataFrame, tuple[SkippedRows, ...]]:
+    """The rows without a last visit that was cut short, so that blocks of the size that is given are visits."""
+    if size is None:
+        return frame, ()
+    kept = frame.filter(pl.int_range(pl.len()).over(_DRAW) < pl.len().over(_DRAW) // size * size)
+    if kept.is_empty():
+        raise TableError(
+            f"no prompt has {size} samples of one process. Give --group-size as in --rollout.n_samples_per_prompt."
+        )
+    return kept, (SkippedRows(f"left over after visits of {size} samples", len(frame) - len(kept)),)
 
 
 def _size_of_visits(frame: pl.DataFrame) -> int | None:
