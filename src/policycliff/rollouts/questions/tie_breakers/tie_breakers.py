@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.analyses.degeneracy import Aspect, consequences
-from policycliff.rollouts.analyses.noise import noise_of_column
+from policycliff.rollouts.analyses.degeneracy import consequences
 from policycliff.rollouts.audit import Progress, settings_from_options
 from policycliff.rollouts.intervals import with_intervals
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
+from policycliff.rollouts.questions.tie_breakers.aspects import aspects_of
 from policycliff.rollouts.questions.tie_breakers.candidates import (
     Candidate,
     Recipe,
@@ -23,7 +23,7 @@ from policycliff.rollouts.questions.tie_breakers.evaluate import Question, judge
 from policycliff.rollouts.questions.tie_breakers.shown import tables_of
 from policycliff.rollouts.questions.tie_breakers.words import findings_of, recommended
 from policycliff.rollouts.reading.load import LoadedRollouts, load_rollouts
-from policycliff.rollouts.scores import Scored, column_reward, effective_reward_of, scorer_of
+from policycliff.rollouts.scores import Scored, effective_reward_of, scorer_of
 from policycliff.rollouts.settings import LARGEST_NUMBER, AuditSettings
 from policycliff.shapes import Bool
 
@@ -128,17 +128,10 @@ def _answer_of(
 
 def _ties_that_count(loaded: LoadedRollouts, main: Scored) -> tuple[Bool[np.ndarray, " prompts"], str]:
     """The consequential ties, as the audit counts them; all ties where nothing says what a consequence is."""
-    table, settings = loaded.table, loaded.settings
-    weights = dict(loaded.rewards)
-    truth = [] if table.truth is None else [Aspect(table.truth.name, table.truth.scores)]
-    others = []
-    if len(table.rewards) > 1:
-        for column in table.rewards:
-            reward = column_reward(column.name, column.scores, weight=weights[column.name])
-            others.append(Aspect(column.name, column.scores, noise_of_column(table, reward, settings).sigma or 0.0))
-    if not truth and not others and settings.behaviour is None:
+    aspects, behaviour = list(aspects_of(loaded)), loaded.settings.behaviour
+    if not aspects and behaviour is None:
         return main.is_tied, "all"
-    return consequences(main, [*truth, *others], by_behaviour=settings.behaviour)[1], "consequential"
+    return consequences(main, aspects, by_behaviour=behaviour)[1], "consequential"
 
 
 def _weights(weight: float | Mapping[str, float] | None, recipes: list[Recipe]) -> dict[str, float]:
