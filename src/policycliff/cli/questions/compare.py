@@ -1,6 +1,6 @@
 """`policycliff compare`: two rewards on the same rows, or two tables."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ _OWN = "Comparison"
 
 
 @asks_of_a_table
-def compare(
+def compare(  # noqa: PLR0917 - a signature that Typer reads
     asked: Asked,
     a: Annotated[str, typer.Argument(metavar="A", help="A table; with --in a reward: a column, or 0.8*rm + 0.2*fmt.")],
     b: Annotated[str, typer.Argument(metavar="B", help="What A is compared with, of the same kind.")],
@@ -55,7 +55,7 @@ def compare(
 
         from policycliff.rollouts.questions.compare.compare import run_compare  # noqa: PLC0415 - heavy
 
-        own = {"beta": beta, "look_at": look_at}
+        own: dict[str, Any] = {"beta": beta, "look_at": look_at}
         chosen = replace(settings, **{name: value for name, value in own.items() if value is not None})
         first, second = (a, b) if table is not None else tables
         return run_compare(

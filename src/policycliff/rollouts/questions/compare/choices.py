@@ -1,7 +1,7 @@
 """What two rewards choose on the same completions, prompt by prompt.
 
-A reward's choice is a draw from its best behaviours, as often as the sampler drew each. Regret is what the choice of one
-reward gives up in the other, and is 0 exactly where every best behaviour of one is best for the other too.
+A reward's choice is a draw from its best behaviours, as often as the sampler drew each. Regret is what the choice of
+one reward gives up in the other, and is 0 exactly where every best behaviour of one is best for the other too.
 """
 
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def top_pair(one: Scored, two: Scored) -> dict[str, Share]:
 
 
 def standardised_margin(scored: Scored) -> Float64[np.ndarray, " prompts"]:
-    """Best value less the next, in standard deviations of the prompt; 0 where tied, NaN where there is one behaviour."""
+    """Best value less the next, in standard deviations of the prompt; 0 where tied, NaN where one behaviour stands."""
     margin = np.where(scored.is_tied, 0.0, np.where(np.isfinite(scored.gap), scored.gap, np.nan))
     return np.divide(margin, scored.spread, out=np.where(scored.is_tied, 0.0, np.nan), where=scored.spread > 0)
 

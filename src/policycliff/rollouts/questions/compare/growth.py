@@ -16,7 +16,7 @@ from policycliff.rollouts.scores import Scored
 
 
 def growth(sides: tuple[Scored, Scored], matching: Matching, k: int) -> list[dict[str, Any]]:
-    """Mean tie probability and best of each size over the prompts that reach k, matched ones only where there are any."""
+    """Mean tie probability and best of each size over the prompts that reach k, matched ones if there are any."""
     curves = [_curve(scored, groups, k) for scored, groups in zip(sides, _kept(sides, matching, k), strict=True)]
     names = ("tied_whole", "best_whole"), ("tied_part", "best_part")
     return [

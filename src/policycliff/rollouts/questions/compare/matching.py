@@ -73,10 +73,6 @@ def match(first: LoadedRollouts, second: LoadedRollouts) -> Matching:
         found = _join(tables, [texts[0], texts[1]], "prompt text")
         if len(found.first):
             return Matching(found.first, found.second, found.by, found.repeated, notes)
-    elif not named and all(settings.settings.group_size is None for settings in (first, second)):
-        found = _join(tables, [_names(table) for table in tables], "group name")
-        if len(found.first):
-            return found
     nothing = np.zeros(0, dtype=np.int64)
     return Matching(nothing, nothing, "nothing", notes=notes)
 
@@ -113,8 +109,8 @@ def _join(tables: tuple[RolloutTable, RolloutTable], keys: list[pl.Series], by: 
         repeated += frame.select((pl.len().over("key", "step") > 1).sum()).item()
         frames.append(frame)
     joined = frames[0].join(frames[1], on=["key", "step", "time"], how="inner", nulls_equal=True).sort("group")
-    pairs = (joined[name].to_numpy().astype(np.int64) for name in ("group", "group_right"))
-    return Matching(*pairs, by, int(repeated))
+    first, second = (joined[name].to_numpy().astype(np.int64) for name in ("group", "group_right"))
+    return Matching(first, second, by, int(repeated))
 
 
 def _steps(tables: tuple[RolloutTable, RolloutTable]) -> list[pl.Series]:

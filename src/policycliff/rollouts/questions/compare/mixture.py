@@ -59,7 +59,8 @@ def written(mixture: Mixture) -> str:
 
 
 def _parse(text: str) -> list[tuple[str, float]]:
-    tokens, terms, position = _tokens(text), [], 0
+    tokens, position = _tokens(text), 0
+    terms: list[tuple[str, float]] = []
     while position < len(tokens) or not terms:
         sign = 1.0
         if position < len(tokens) and tokens[position][:2] in {("sign", "+"), ("sign", "-")}:

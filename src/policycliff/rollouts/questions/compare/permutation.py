@@ -5,8 +5,8 @@ probability. Equal sizes make it a binomial (McNemar's exact test); few prompts 
 and the p-value is (b + 1) / (m + 1) for b of m draws at least as far from 0. Beyond `MOST_UNITS` differences, random
 blocks of prompts change their sign together: a subgroup of the same symmetry, so the level still holds.
 
-Unpaired: if the prompts of both sets are exchangeable, every choice of as many of them is equally likely to be the first
-set. Beyond `_MOST_RELABELLED` prompts the normal approximation of a sum drawn without replacement takes over.
+Unpaired: if the prompts of both sets are exchangeable, every choice of as many of them is equally likely to be the
+first set. Beyond `_MOST_RELABELLED` prompts the normal approximation of a sum drawn without replacement takes over.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from policycliff.shapes import Bool, Float64
 
 _ENUMERATED = 14
 _AT_ONCE = 1000
-_MOST_RELABELLED = 20_000
+_MOST_RELABELLED = 2000
 _DUST = 1e-12
 
 
@@ -77,22 +77,31 @@ def sign_flip_test(differences: Float64[np.ndarray, " n"], *, permutations: int,
 
 def label_tests(
     values: Float64[np.ndarray, "n figures"], in_first: Bool[np.ndarray, " n"], *, permutations: int, seed: int
-) -> list[Tested]:
-    """Two-sided tests, a figure each, of the difference of means between the first prompts and the others."""
-    total, chosen = len(values), int(in_first.sum())
-    centred = values - values.mean(axis=0)
-    observed = centred[in_first].sum(axis=0)
-    slack = _DUST * np.abs(centred).sum(axis=0)
-    if total > _MOST_RELABELLED:
-        variance = (centred**2).sum(axis=0) * chosen * (total - chosen) / (total * (total - 1.0))
-        z = np.divide(np.abs(observed), np.sqrt(variance), out=np.zeros_like(variance), where=variance > 0)
-        return [Tested(p, p, p, "normal approximation", 0) for p in (2.0 * ndtr(-z)).tolist()]
-    rng = np.random.default_rng(seed)
+) -> list[Tested | None]:
+    """Two-sided tests, a figure each, of the difference of means between the first prompts and the others.
+
+    NaN is a prompt without the figure. None where a figure is on one side only.
+    """
+    known = np.isfinite(values)
+    filled = np.where(known, values - _means(values, known), 0.0)
+    present = known.astype(np.float64)
+    possible = known[in_first].any(axis=0) & known[~in_first].any(axis=0)
+    if len(values) > _MOST_RELABELLED:
+        return [
+            _by_normal(filled[known[:, i], i], in_first[known[:, i]]) if possible[i] else None
+            for i in range(values.shape[1])
+        ]
+    observed = _differences(in_first[None, :].astype(np.float64), filled, present)[0]
+    # Differences that only rounding tells apart count as equal.
+    slack = _DUST * np.abs(filled).max(axis=0, initial=0.0)
+    rng, chosen = np.random.default_rng(seed), int(in_first.sum())
     hits = np.zeros(values.shape[1], dtype=np.int64)
-    for _ in range(permutations):
-        drawn = rng.permutation(total)[:chosen]
-        hits += np.abs(centred[drawn].sum(axis=0)) >= np.abs(observed) - slack
-    return [_sampled(int(count), permutations) for count in hits]
+    for size in _chunks(permutations):
+        masks = np.zeros((size, len(values)))
+        for mask in masks:
+            mask[rng.permutation(len(values))[:chosen]] = 1.0
+        hits += (np.abs(_differences(masks, filled, present)) >= np.abs(observed) - slack).sum(axis=0)
+    return [_sampled(int(count), permutations) if there else None for count, there in zip(hits, possible, strict=True)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -107,6 +116,32 @@ def holm(p_values: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, (len(p_values) - rank) * p_values[position]))
         adjusted[position] = least
     return adjusted
+
+
+def _differences(
+    masks: Float64[np.ndarray, "draws n"],
+    filled: Float64[np.ndarray, "n figures"],
+    present: Float64[np.ndarray, "n figures"],
+) -> Float64[np.ndarray, "draws figures"]:
+    """Mean of the prompts in the mask less that of the others; infinite where one side has none."""
+    sums, counts = masks @ filled, masks @ present
+    rest, others = filled.sum(axis=0) - sums, present.sum(axis=0) - counts
+    both = (counts > 0) & (others > 0)
+    first = np.divide(sums, counts, out=np.full_like(sums, np.inf), where=both)
+    return first - np.divide(rest, others, out=np.zeros_like(rest), where=both)
+
+
+def _means(values: Float64[np.ndarray, "n figures"], known: Bool[np.ndarray, "n figures"]) -> np.ndarray:
+    return np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+
+
+def _by_normal(centred: Float64[np.ndarray, " n"], in_first: Bool[np.ndarray, " n"]) -> Tested:
+    """The sum over the first prompts, as if drawn without replacement."""
+    total, chosen = len(centred), int(in_first.sum())
+    variance = float((centred**2).sum()) * chosen * (total - chosen) / (total * (total - 1.0))
+    z = abs(float(centred[in_first].sum())) / np.sqrt(variance) if variance > 0 else 0.0
+    p = float(2.0 * ndtr(-z))
+    return Tested(p, p, p, "normal approximation", 0)
 
 
 def _binomial(positive: int, total: int) -> float:

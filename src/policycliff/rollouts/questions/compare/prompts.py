@@ -11,7 +11,7 @@ from policycliff.rollouts.questions.compare.samples import Figures
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Float64
 
-SHOWN = ("tied", "best", "mean")
+SHOWN = ("tied", "mean")
 
 
 def sample_prompts(
@@ -41,14 +41,14 @@ def removed_prompts(
     seed: int,
 ) -> dict[str, Any]:
     """The removed prompts that move a figure most; where none is gone, the prompts whose rows are."""
-    tested = [row for row in rows if row["p"] is not None and row["by_prompts"]]
+    tested = [row for row in rows if row["p_prompts"] is not None and row["by_prompts"]]
     if not tested:
-        moved = [row for row in rows if row["by_rows"]]
+        moved = [row for row in rows if row["by_rows"]["value"]]
         if not moved:
             return {"figure": None, "prompts": [], "carry_half": 0, "contributing": 0}
-        row = max(moved, key=lambda item: abs(item["by_rows"]) / (_scale(found[0], item["name"]) or np.inf))
-        return _matched(tables, found, matching, row["name"], row["by_rows"], limit=limit, seed=seed)
-    row = min(tested, key=lambda item: (item["p"], -abs(item["by_prompts"]) / (_scale(found[0], item["name"]) or 1.0)))
+        row = min(moved, key=lambda item: (item["p_rows"], -_size(found[0], item["name"], item["by_rows"]["value"])))
+        return _matched(tables, found, matching, row["name"], row["by_rows"]["value"], limit=limit, seed=seed)
+    row = min(tested, key=lambda item: (item["p_prompts"], -_size(found[0], item["name"], item["by_prompts"])))
     values = found[0][row["name"]].values
     gone = np.isfinite(values) & ~np.isin(np.arange(len(values)), matching.first)
     contribution = np.where(gone, (np.nanmean(values) - values) * np.sign(row["by_prompts"]), 0.0)
@@ -107,5 +107,7 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _scale(figures: Figures, name: str) -> float:
-    return float(np.nanstd(figures[name].values))
+def _size(figures: Figures, name: str, change: float) -> float:
+    """A change in standard deviations of the figure over prompts."""
+    scale = float(np.nanstd(figures[name].values))
+    return abs(change) / scale if scale > 0 else 0.0

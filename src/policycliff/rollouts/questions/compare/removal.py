@@ -2,8 +2,9 @@
 
 The rows that stay are the same rows, so nothing here is a difference of samples. The change has two parts: prompts that
 are gone (the mean over the prompts kept less that over all) and rows that are gone from the prompts kept (both at one
-group size, so that fewer rows as such change nothing in expectation). Whether prompts were removed blindly is a
-question with a test: had as many been removed at random, how often would a figure have moved as far?
+group size). Whether either was removed blindly is a question with a test. Prompts: had as many been removed at random,
+how often would a figure have moved as far? Rows: every closed form here averages over all subsets of k, so removing
+rows at random changes it by 0 in expectation, prompt by prompt; the sign test takes these changes as symmetric.
 """
 
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from policycliff.rollouts.questions.compare.matching import Matching
-from policycliff.rollouts.questions.compare.permutation import difference, holm, label_tests
-from policycliff.rollouts.questions.compare.samples import Figures, mean_of
-from policycliff.shapes import Float64
+from policycliff.rollouts.questions.compare.permutation import difference, holm, label_tests, sign_flip_test
+from policycliff.rollouts.questions.compare.samples import Figures, change_of, mean_of
+
+_NO_TEST: dict[str, Any] = {"p": None, "low": None, "high": None, "method": "nothing to test", "draws": 0}
 
 
 def removal_figures(
@@ -25,43 +27,50 @@ def removal_figures(
         whole: Figures of the table before, by group.
         part: Figures of the table after.
         matching: Pairs of a group of the whole and the same group of the part.
-        permutations: Draws of the test.
-        seed: Of the test.
+        permutations: Draws of the tests.
+        seed: Of the tests.
     """
+    names = [name for name in whole if name in part]
+    before = np.stack([whole[name].values for name in names], axis=1)
+    is_kept = np.isin(np.arange(len(before)), matching.first)
+    tests = [None] * len(names) if is_kept.all() else label_tests(before, is_kept, permutations=permutations, seed=seed)
     rows = []
-    for name, before in whole.items():
-        known = np.flatnonzero(np.isfinite(before.values))
-        is_kept = np.isin(known, matching.first)
-        values = before.values[known]
-        after = part[name].values[matching.second] if name in part else np.full(len(matching.second), np.nan)
-        changed = _row_change(before.values[matching.first], after)
+    for name, values, tested in zip(names, before.T, tests, strict=True):
+        after = part[name].values[matching.second]
+        both = np.isfinite(values[matching.first]) & np.isfinite(after)
+        change = difference(values[matching.first][both], after[both])
+        by_rows = sign_flip_test(change, permutations=permutations, seed=seed) if change.any() else None
         rows.append(
             {
                 "name": name,
-                "monte_carlo_error": before.error,
-                "all": mean_of(name, known, values),
-                "kept": mean_of(name, known[is_kept], values[is_kept]),
-                "removed": mean_of(name, known[~is_kept], values[~is_kept]),
+                "monte_carlo_error": float(np.hypot(whole[name].error, part[name].error)),
+                "all": _mean(name, values, np.ones(len(values), dtype=bool)),
+                "kept": _mean(name, values, is_kept),
+                "removed": _mean(name, values, ~is_kept),
                 "after": mean_of(name, matching.first, after),
-                "by_prompts": float(values[is_kept].mean() - values.mean()) if is_kept.any() else None,
-                "by_rows": float(changed.mean()) if len(changed) else None,
-                **_test(values, is_kept, permutations, seed),
+                "by_prompts": _shift(values, is_kept),
+                "by_rows": change_of(name, matching.first[both], change),
+                "prompts": _NO_TEST if tested is None else tested.to_dict(),
+                "rows": _NO_TEST if by_rows is None else by_rows.to_dict(),
             }
         )
-    tested = [row for row in rows if row["p"] is not None]
-    adjusted = dict(zip([row["name"] for row in tested], holm([row["p"] for row in tested]), strict=True))
-    return [row | {"p_holm": adjusted.get(row["name"])} for row in rows]
+    for test in ("prompts", "rows"):
+        asked = [row for row in rows if row[test]["p"] is not None]
+        adjusted = holm([row[test]["p"] for row in asked])
+        for row in rows:
+            row[f"p_{test}"] = None
+        for row, p in zip(asked, adjusted, strict=True):
+            row[f"p_{test}"] = p
+    return rows
 
 
-def _row_change(
-    before: Float64[np.ndarray, " pairs"], after: Float64[np.ndarray, " pairs"]
-) -> Float64[np.ndarray, " known"]:
-    known = np.isfinite(before) & np.isfinite(after)
-    return difference(before[known], after[known])
+def _mean(name: str, values: np.ndarray, members: np.ndarray) -> Any:
+    return mean_of(name, np.flatnonzero(members), values[members])
 
 
-def _test(values: Float64[np.ndarray, " known"], is_kept: np.ndarray, permutations: int, seed: int) -> dict[str, Any]:
-    """Kept against removed; nothing to test where none or all are gone."""
-    if is_kept.all() or not is_kept.any():
-        return {"p": None, "low": None, "high": None, "method": "nothing to test", "draws": 0}
-    return label_tests(values[:, None], is_kept, permutations=permutations, seed=seed)[0].to_dict()
+def _shift(values: np.ndarray, is_kept: np.ndarray) -> float | None:
+    """Mean over the prompts kept less that over all."""
+    known = np.isfinite(values)
+    if not (known & is_kept).any():
+        return None
+    return float(values[known & is_kept].mean() - values[known].mean())

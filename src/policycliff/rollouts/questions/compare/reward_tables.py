@@ -84,7 +84,7 @@ def _tests(figures: Figures) -> dict[str, Any]:
             column("p_holm", "p, Holm", "number"),
         ],
         rows,
-        meaning="Is it chance? A and B are swapped within prompts at random; only figures without a unit can be swapped.",
+        meaning="Is it chance? A and B are swapped within prompts at random, which only figures without a unit allow.",
     )
 
 

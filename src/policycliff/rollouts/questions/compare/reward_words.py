@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from policycliff.rollouts.analyses.findings.words import number, percent, severity_of
+from policycliff.rollouts.analyses.findings.words import NOTABLE, number, percent
 from policycliff.rollouts.analyses.pairs import MIN_EFFECTIVE_SAMPLES
 from policycliff.rollouts.questions.answer import Severity, finding
 
@@ -42,8 +42,8 @@ def reward_limits(figures: Figures) -> list[str]:
     if figures["pair"]["effective_sample_size_median"] < MIN_EFFECTIVE_SAMPLES:
         limits.append(
             f"At beta = {figures['beta']:.3g} the reweighted samples are worth "
-            f"{figures['pair']['effective_sample_size_median']:.2g} completions a prompt: their total variation is that "
-            "of a policy over these completions only."
+            f"{figures['pair']['effective_sample_size_median']:.2g} completions a prompt: their total variation is "
+            "that of a policy over these completions only."
         )
     return limits
 
@@ -62,11 +62,12 @@ def by_chance(p: float) -> str:
 
 
 def _severity(figures: Figures) -> Severity:
-    severity: Severity = severity_of(figures["moves"]["disjoint"])
-    _, found = known_noise(figures)
-    if found is not None and found["p_at_most"] >= LEVEL and severity in {"critical", "warning"}:
+    truth, (_, found) = _test(figures, "truth"), known_noise(figures)
+    if truth is not None and truth["p_holm"] < LEVEL:
+        return "critical" if truth["change"]["value"] < 0 else "note"
+    if found is not None and found["p_at_most"] >= LEVEL:
         return "note"
-    return severity
+    return "warning" if figures["moves"]["disjoint"]["value"] > NOTABLE else "note"
 
 
 def _main(figures: Figures) -> str:
@@ -75,6 +76,9 @@ def _main(figures: Figures) -> str:
         f"B ({figures['b']}) makes another choice than A ({figures['a']}) in {percent(moves['disjoint'])} of the "
         f"prompts: no completion is best for both"
     )
+    truth = _test(figures, "truth")
+    if truth is not None:
+        text += f", and B's choice {_in_truth(truth)}"
     if found is None:
         return f"{text}. Whether that is more than noise cannot be said: the noise of the rewards is not known."
     expected = f"{100 * found['expected_share']['value']:.3g} %"
@@ -82,11 +86,22 @@ def _main(figures: Figures) -> str:
     return f"{text}. Scoring again by {side} would do that in {expected}: {verdict} ({by_chance(found['p_at_most'])})."
 
 
+def _in_truth(row: dict[str, Any]) -> str:
+    if row["p_holm"] >= LEVEL:
+        return "cannot be told from A's in the truth"
+    return f"is {'better' if row['change']['value'] > 0 else 'worse'} in the truth"
+
+
 def _noise(figures: Figures) -> dict[str, Any] | None:
     side, found = known_noise(figures)
     if found is None:
         return None
     sigma, expected = found["sigma"], found["expected_share"]
+    if sigma["value"] == 0.0 and found["samples"]:
+        text = (
+            f"No score of {side} differed among {found['samples']} repeats ({found['origin']}): scored again, it would "
+        )
+        return finding("note", f"{text}choose the same.", statement="Result 1")
     text = f"{side}'s noise is {sigma['value']:.3g} a score ({found['origin']}"
     text += f", {found['samples']} samples)" if found["samples"] else ")"
     text += f"; of {side} scored again we expect {percent(expected)} changed choices in a table of this size"
@@ -121,17 +136,14 @@ def _truth(figures: Figures) -> dict[str, Any] | None:
     row = _test(figures, "truth")
     if row is None:
         return None
-    change = row["change"]
-    if row["p_holm"] >= LEVEL:
-        verdict, severity = "cannot be told apart in the truth", "note"
-    else:
-        verdict = f"is {'better' if change['value'] > 0 else 'worse'} in the truth"
-        severity = "good" if change["value"] > 0 else "critical"
     text = (
-        f"B's choice {verdict}: {number(row['b'])} against A's {number(row['a'])}, a difference of {number(change)} "
-        f"({by_chance(row['p_holm'])})."
+        f"In the truth B's choice has {number(row['b'])} and A's {number(row['a'])}, a difference of "
+        f"{number(row['change'])} ({by_chance(row['p_holm'])})."
     )
-    return finding(severity, text, statement="Prop 3.1")  # type: ignore[arg-type]
+    severity: Severity = "note"
+    if row["p_holm"] < LEVEL:
+        severity = "good" if row["change"]["value"] > 0 else "critical"
+    return finding(severity, text, statement="Prop 3.1")
 
 
 def _sources(figures: Figures) -> dict[str, Any] | None:

@@ -123,11 +123,11 @@ def _tests(
     one: Scored, two: Scored, sides: tuple[Scored, Scored], truth: Reward | None, *, permutations: int, seed: int
 ) -> list[dict[str, Any]]:
     """Figures of both rewards with their paired difference and its test, Holm's correction over all of them."""
-    pairs = {name: (one.layout.prompts, *values) for name, values in choices.changes(one, two).items()}
+    pairs = {name: (one.layout.prompts, a, b) for name, (a, b) in choices.changes(one, two).items()}
     if truth is not None and sides[0].layout.n_prompts:
         of_rows = truth.scores[sides[0].layout.rows]
-        chosen = [choices.truth_of_choice(side, of_rows) for side in sides]
-        pairs["truth"] = (sides[0].layout.prompts, *chosen)
+        a, b = (choices.truth_of_choice(side, of_rows) for side in sides)
+        pairs["truth"] = (sides[0].layout.prompts, a, b)
     rows = []
     for name, (prompts, first, second) in pairs.items():
         known = np.isfinite(first) & np.isfinite(second)

@@ -13,10 +13,23 @@ TITLES = {
     "best": "best reward of the group",
     "lead": "lead of the best over the mean",
     "behaviours": "different behaviours",
-    "radius": "radius (half the winning margin; 0 if tied)",
+    "radius": "radius (half the winning margin)",
     "spread": "standard deviation of the reward",
     "truth": "mean truth",
     "truth_of_best": "truth of the reward's choice",
+}
+
+SHORT = {
+    "tied": "tied",
+    "mean": "mean",
+    "best": "best reward",
+    "lead": "lead of the best",
+    "radius": "radius",
+    "spread": "standard deviation",
+    "zero_spread": "share without spread",
+    "behaviours": "number of behaviours",
+    "truth": "mean truth",
+    "truth_of_best": "truth of the choice",
 }
 
 
@@ -29,48 +42,50 @@ def table_tables(figures: Figures) -> list[dict[str, Any]]:
 def _samples(figures: Figures) -> dict[str, Any]:
     paired = figures["matching"]["by"] != "nothing"
     how = "the same prompts, paired" if paired else "other prompts, not paired"
-    rows = [row | {"title": TITLES[row["name"]], "prompts": row["prompts_b"]} for row in figures["figures"]]
+    rows = [row | {"title": TITLES[row["name"]]} for row in figures["figures"]]
+    sampled = any(row["monte_carlo_error"] for row in rows)
     return answer_table(
         "figures",
         f"Figures in groups of {figures['common_size']}",
         [
             column("title", "figure", "name"),
-            column("prompts", "prompts", "count"),
             column("a", "A", "mean"),
             column("b", "B", "mean"),
             column("change", "B less A", "mean"),
             column("p", "p", "number"),
             column("p_holm", "p, Holm", "number"),
-            column("monte_carlo_error", "Monte-Carlo error", "number"),
+            *([column("monte_carlo_error", "Monte-Carlo error", "number")] if sampled else []),
         ],
         rows,
-        meaning=f"Means over {how}; p by permutation. A Monte-Carlo error of 0 is a figure in closed form.",
+        meaning=f"Means over {how}; p by permutation."
+        + (" A Monte-Carlo error of 0 is a figure in closed form." if sampled else ""),
     )
 
 
 def _removal(figures: Figures) -> dict[str, Any]:
+    whole, part = figures["whole"], figures["part"]
+    shown = [column("title", "figure", "name"), column("all", whole, "number")]
+    if figures["matching"][f"unmatched_{whole.lower()}"]:
+        shown += [
+            column("removed", f"{whole}, prompts removed", "number"),
+            column("kept", f"{whole}, prompts kept", "number"),
+            column("by_prompts", "change by prompts", "number"),
+            column("p_prompts", "p, Holm", "number"),
+        ]
+    if figures["matching"]["rows_removed_from_kept"]:
+        shown += [column("by_rows", "change by rows", "mean"), column("p_rows", "p, Holm", "number")]
     sides = ("all", "kept", "removed", "after")
     rows = [
         row | {"title": TITLES[row["name"]]} | {side: row[side]["value"] for side in sides}
         for row in figures["figures"]
     ]
-    whole, part = figures["whole"], figures["part"]
     return answer_table(
         "figures",
         f"Figures in groups of {figures['common_size']}",
-        [
-            column("title", "figure", "name"),
-            column("all", f"{whole}", "number"),
-            column("removed", f"{whole}, removed", "number"),
-            column("kept", f"{whole}, kept", "number"),
-            column("after", part, "number"),
-            column("by_prompts", "by prompts gone", "number"),
-            column("by_rows", "by rows gone", "number"),
-            column("p_holm", "p, Holm", "number"),
-        ],
+        [*shown, column("after", part, "number")],
         rows,
-        meaning="Means over prompts: all, those removed, those kept. The rows that stay are the same, so the changes are facts; "
-        "p asks whether removing as many prompts at random does as much.",
+        meaning="Means over prompts. The rows that stay are the same, so the changes are facts; p asks if removing "
+        "as many at random does as much.",
     )
 
 
@@ -78,21 +93,21 @@ def _drivers(figures: Figures) -> dict[str, Any] | None:
     found = figures["drivers"]
     if not found["prompts"]:
         return None
-    whole, part = figures["whole"], figures["part"]
     keys = [key.removesuffix("_whole") for key in found["prompts"][0] if key.endswith("_whole")]
-    columns = [column("prompt", "prompt", "name")]
-    for key in keys:
-        columns.append(column(f"{key}_whole", f"{TITLES[key]}, {whole}", "number"))
-        if any(row[f"{key}_part"] is not None for row in found["prompts"]):
-            columns.append(column(f"{key}_part", f"{TITLES[key]}, {part}", "number"))
+    shown = [column("prompt", "prompt", "name")]
+    shown += [
+        column(f"{key}_{side}", f"{SHORT[key]}, {figures[side]}", "number")
+        for key in keys
+        for side in ("whole", "part")
+        if any(row[f"{key}_{side}"] is not None for row in found["prompts"])
+    ]
     if any(row["prompt_text"] is not None for row in found["prompts"]):
-        columns.append(column("prompt_text", "its text", "text"))
-    removed = figures["relation"] == "removal" and found["prompts"][0][f"{keys[0]}_part"] is None
-    which = "Removed prompts" if removed else "Prompts"
+        shown.append(column("prompt_text", "its text", "text"))
+    removed = found["prompts"][0][f"{keys[0]}_part"] is None
     return answer_table(
         "drivers",
-        f"{which} that move “{TITLES[found['figure']]}” most",
-        columns,
+        f"{'Removed prompts' if removed else 'Prompts'} that move “{SHORT[found['figure']]}” most",
+        shown,
         found["prompts"],
         meaning="In the direction in which the mean moves, the greatest contribution first.",
     )
@@ -113,7 +128,7 @@ def _growth(figures: Figures) -> dict[str, Any] | None:
             column("best_part", f"best reward, {part}", "mean"),
         ],
         figures["growth"],
-        meaning="Expected over all subsets of the completions, in closed form; no other group size is needed to tell.",
+        meaning="Expected over all subsets of the completions, in closed form.",
         plot=line_plot("k", ["tied_whole", "tied_part"], x_title="group size", y_title="prompts with a tied best"),
     )
 

@@ -4,23 +4,24 @@ from typing import Any
 
 from policycliff.rollouts.analyses.findings.words import number
 from policycliff.rollouts.questions.answer import Severity, finding
+from policycliff.rollouts.questions.compare.removal_words import removal_findings, told_drivers
 from policycliff.rollouts.questions.compare.reward_words import LEVEL, by_chance
 from policycliff.rollouts.questions.compare.table_tables import TITLES
 
 Figures = dict[str, Any]
 _MOST_TOLD = 4
-_MANY_SHARED = 0.05
+_MANY_SHARED = 0.5
 _ORDER: tuple[Severity, ...] = ("critical", "warning", "note", "good")
 
 
 def table_findings(figures: Figures) -> list[dict[str, Any]]:
     """The answer first, as severe as the gravest finding after it."""
     if figures["relation"] == "removal":
-        return _removal(figures)
+        return removal_findings(figures)
     rest = [item for item in (_truth(figures), _ties(figures), _narrower(figures)) if item is not None]
-    facts = [item for item in (_shared(figures), _matching(figures), _drivers(figures)) if item is not None]
-    severity = min((item["severity"] for item in rest), key=_ORDER.index, default="note")
-    return [finding(severity, _main(figures)), *rest, *facts]
+    facts = [item for item in (_shared(figures), _matching(figures), told_drivers(figures)) if item is not None]
+    gravest = min(_ORDER.index(item["severity"]) for item in [*rest, *facts])
+    return [finding(_ORDER[gravest], _main(figures)), *rest, *facts]
 
 
 def table_limits(figures: Figures) -> list[str]:
@@ -83,7 +84,7 @@ def _truth(figures: Figures) -> dict[str, Any] | None:
     row = _row(figures, "truth_of_best")
     if row is None:
         return None
-    best, text = _row(figures, "best"), f"The truth of the reward's choice ({figures['truth']}) "
+    best, text = _row(figures, "best"), f"The truth ({figures['truth']}) of the reward's choice "
     told = f"{number(row['a'])} in A and {number(row['b'])} in B ({by_chance(row['p_holm'])})"
     if row["p_holm"] >= LEVEL:
         return finding("note", f"{text}cannot be told apart: {told}.")
@@ -126,8 +127,8 @@ def _shared(figures: Figures) -> dict[str, Any] | None:
         return None
     return finding(
         "note",
-        f"{100 * found['b_in_a']:.3g} % of B's rows are in A too, with the same rewards: the tables are not independent "
-        "samples unless the policy repeats itself, and the tests take them to be.",
+        f"{100 * found['b_in_a']:.3g} % of B's rows are in A too, with the same rewards: unless the policy repeats "
+        "itself as often, the tables are not independent samples, and the tests take them to be.",
     )
 
 
@@ -147,50 +148,6 @@ def _matching(figures: Figures) -> dict[str, Any] | None:
         f"{found['matched']} prompts are matched by {found['by']}; {found['unmatched_a']} of A and "
         f"{found['unmatched_b']} of B have no match and are in no difference.",
     )
-
-
-def _drivers(figures: Figures) -> dict[str, Any] | None:
-    found = figures["drivers"]
-    if found["figure"] is None:
-        return None
-    return finding(
-        "note",
-        f"“{TITLES[found['figure']]}” moves most clearly; {found['carry_half']} of the {found['contributing']} prompts "
-        "that move it this way carry half of it.",
-    )
-
-
-def _removal(figures: Figures) -> list[dict[str, Any]]:
-    found, whole, part = figures["matching"], figures["whole"], figures["part"]
-    gone, rows_gone = found[f"unmatched_{whole.lower()}"], found["rows_removed_from_kept"]
-    if not gone and not rows_gone:
-        return [finding("note", f"{whole} and {part} hold the same rows.")]
-    head = f"{part} is {whole} with {gone} of {found[f'prompts_{whole.lower()}']} prompts removed"
-    head += f", and {rows_gone} rows of the prompts kept" if rows_gone else ""
-    moved = [row for row in figures["figures"] if row["p_holm"] is not None and row["p_holm"] < LEVEL]
-    moved.sort(key=lambda row: row["p_holm"])
-    facts = _removed_facts(figures, whole, part)
-    if not gone:
-        return [finding("note", f"{head}. The figures change by that alone; nothing is a new sample."), *facts]
-    if not moved:
-        text = f"{head}. No figure moves by more than removing as many prompts at random would do."
-        return [finding("note", text), *facts]
-    told = "; ".join(
-        f"{TITLES[row['name']]} from {row['all']['value']:.3g} to {row['kept']['value']:.3g}"
-        for row in moved[:_MOST_TOLD]
-    )
-    text = f"{head}. By that alone {len(moved)} figures move further than random removal would: {told}."
-    return [finding("warning", text), *facts]
-
-
-def _removed_facts(figures: Figures, whole: str, part: str) -> list[dict[str, Any]]:
-    tied, mean = _row(figures, "tied"), _row(figures, "mean")
-    text = (
-        f"In groups of {figures['common_size']} the best is tied with probability {number(tied['all'])} in {whole} and "
-        f"{number(tied['after'])} in {part}; the mean reward is {number(mean['all'])} and {number(mean['after'])}. "
-        "An improvement of this size after curation is no improvement of a policy."
-    )
-    return [finding("note", text, statement="Prop 2.9")]
 
 
 def _row(figures: Figures, name: str) -> Any:

@@ -60,7 +60,7 @@ def compare_tables(
         InvalidInputError: The tables have other rewards, or the common size is too large.
         TableError: A table has no prompt with two scored completions.
     """
-    _require_same_rewards(first, second)
+    _require_comparable(first, second)
     a, b = _side("A", first), _side("B", second)
     sizes = {side.name: common_group_size(side.scored.layout.group_sizes) for side in (a, b)}
     k = _common(sizes, common_size, (a, b))
@@ -83,7 +83,7 @@ def compare_tables(
         "a": first.source,
         "b": second.source,
         "reward": dict(first.rewards),
-        "truth": None if a.truth is None else a.truth.name,
+        "truth": None if first.table.truth is None else first.table.truth.name,
         "common_size": k,
         "usual_size": sizes,
         "matching": _matching_figures(whole, part, matching, found),
@@ -125,12 +125,16 @@ def _side(name: str, loaded: LoadedRollouts) -> Side:
     return side
 
 
-def _require_same_rewards(first: LoadedRollouts, second: LoadedRollouts) -> None:
+def _require_comparable(first: LoadedRollouts, second: LoadedRollouts) -> None:
+    if first.settings.sample is not None:
+        raise InvalidInputError(
+            "sample would draw other prompts from A than from B, and few would match. Leave it out."
+        )
     if dict(first.rewards) != dict(second.rewards):
         told = [", ".join(f"{name}={weight:g}" for name, weight in side.rewards) for side in (first, second)]
         raise InvalidInputError(
-            f"A and B have other rewards ({told[0]} against {told[1]}), so their figures cannot be compared. Name those "
-            "that both have with --reward."
+            f"A and B have other rewards ({told[0]} against {told[1]}), so their figures cannot be compared. Name "
+            "those that both have with --reward."
         )
 
 
