@@ -68,7 +68,7 @@ def _read(paths: Sequence[Path], _settings: AuditSettings) -> Reading:
     if len(scores) > 1:
         notes.append(
             f"an Inspect log has no weights: {scores[0]!r}, its first score, is the reward (weight 1); "
-            f"the others ({', '.join(scores[1:])}) are compared with weight 0. Give --reward NAME=WEIGHT to say otherwise."
+            f"the others ({', '.join(scores[1:])}) are compared with weight 0. Give --reward NAME=WEIGHT if not."
         )
     return Reading(frame=frame.lazy(), fixed=fixed, notes=tuple(notes), skipped=skipped)
 
