@@ -252,7 +252,7 @@ def test_a_folder_as_trl_logs_it(tmp_path: Path) -> None:
             {
                 "step": [step] * 8,
                 "prompt": [message("user", text) for text in ("p", "p", "q", "q", "p", "p", "q", "q")],
-                "completion": [message("assistant", str(number % 3)) for number in range(8)],
+                "completion": [message("assistant", f"{number % 3} at {step}") for number in range(8)],
                 "accuracy_reward": [1.0, None] * 4,
                 "format_reward": pl.Series([0.1] * 8, dtype=pl.Float32),
                 "advantage": [0.5] * 8,
@@ -263,7 +263,7 @@ def test_a_folder_as_trl_logs_it(tmp_path: Path) -> None:
     assert loaded.rewards == (("accuracy_reward", 1.0), ("format_reward", 1.0))
     assert table.offsets.tolist() == list(range(0, 17, 2))
     assert table.rewards[1].scores[0] == 0.1
-    assert table.frame["__completion"][0] == "assistant: 0"
+    assert table.frame["__completion"][0] == "assistant: 0 at 9"
     assert table.frame["__step"].to_list() == [9] * 8 + [10] * 8
     assert table.frame["__prompt_id"].unique(maintain_order=True).to_list()[:3] == [
         "user: p",
@@ -284,8 +284,8 @@ def test_lines_as_verl_dumps_them(tmp_path: Path) -> None:
     assert loaded.table.n_groups == 4
     assert loaded.rewards == (("score", 1.0),)
     assert [loaded.columns[role]["column"] for role in ("prompt", "completion", "step", "group")] == [
-        "input",
-        "output",
+        "prompt",
+        "completion",
         "step",
         None,
     ]

@@ -232,3 +232,10 @@ def test_whole_numbers_that_no_column_holds(tmp_path: Path) -> None:
     for digits, expected in ((60, [1.0, 1e60]), (400, ["1", "1" + "0" * 399])):
         path.write_text(f'{{"prompt": "p", "reward": 1}}\n{{"prompt": "p", "reward": 1{"0" * digits}}}\n')
         assert open_table(path).frame.collect()["reward"].to_list() == expected
+
+
+def test_numbers_that_python_refuses(tmp_path: Path) -> None:
+    for text in ('{"reward": 1%s}\n', '[{"reward": 1%s}]'):
+        (tmp_path / "t.jsonl").write_text(text.replace("%s", "0" * 5000))
+        with pytest.raises(TableError, match=r"not valid JSON .*digits"):
+            open_table(tmp_path / "t.jsonl")

@@ -91,15 +91,21 @@ def _parsed_lines(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, dict[
             continue
         try:
             row = json.loads(line.strip())
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
+        except (ValueError, RecursionError) as error:
             raise TableError(
-                f"{path}, line {number}: not valid JSON ({reason}). JSON Lines has one object a line; is the file cut "
-                "off?"
+                f"{path}, line {number}: not valid JSON ({_reason(error)}). JSON Lines has one object a line; is the "
+                "file cut off?"
             ) from error
         if not isinstance(row, dict):
             raise TableError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}.")
         yield number, row
+
+
+def _reason(error: BaseException) -> str:
+    """What is wrong with the text; Python also refuses numbers of thousands of digits."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return "too deep" if isinstance(error, RecursionError) else first_line(error)
 
 
 def _read_json_array(path: Path) -> pl.LazyFrame:
@@ -110,8 +116,8 @@ def _array(path: Path) -> list[dict[str, Any]]:
     with open_text(path) as file:
         try:
             rows = json.load(file)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise TableError(f"{path}: not valid JSON ({first_line(error)}). Is the file cut off?") from error
+        except (ValueError, RecursionError) as error:
+            raise TableError(f"{path}: not valid JSON ({_reason(error)}). Is the file cut off?") from error
     if not rows or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise TableError(f"{path}: expected a JSON array of objects with at least one row, or JSON Lines.")
     return rows
