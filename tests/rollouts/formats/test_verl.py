@@ -124,6 +124,9 @@ def test_legacy_rows_keep_their_order_and_take_the_penalty():
     summed = (frame["score"] + frame["overlong_reward"]).to_list()
     assert summed == pytest.approx([row["reward"] for row in expected])  # the reward that verl trained on
     assert any(value < 0 for value in frame["overlong_reward"])
+    assert any("weight 0" in note for note in reading.notes)
+    given = _read(DATA / "legacy", rewards=(("acc", 1.0),))
+    assert not any("weight" in note for note in given.notes)
 
 
 def test_legacy_groups_are_prompts_in_a_step():

@@ -68,6 +68,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     others = watched(frame, "rewards", ["scores", *(name for name in frame.columns if name.startswith("extra_logs."))])
     fixed: dict[str, Any] = {"group": "group", "prompt": "prompt", "completion": "completion"}
     fixed["rewards"] = (("rewards", 1.0), *others)
+    watched_names = [] if settings.rewards else [name for name, _ in others]
     if has_steps:
         fixed["step"] = "step"
     else:
@@ -80,7 +81,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     return Reading(
         frame=frame.drop(_HIDDEN).lazy(),
         fixed=fixed,
-        notes=_notes(frame, [name for name, _ in others], size=size, given=settings.group_size is not None),
+        notes=_notes(frame, watched_names, size=size, given=settings.group_size is not None),
         skipped=tuple(item for item in (*skipped, *partial, *empty) if item.count),
     )
 

@@ -62,7 +62,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     return Reading(
         frame=frame.drop("__run").lazy(),
         fixed=fixed,
-        notes=_notes(frame, [name for name, _ in others], settings),
+        notes=_notes(frame, [] if settings.rewards else [name for name, _ in others], settings),
         skipped=empty,
     )
 

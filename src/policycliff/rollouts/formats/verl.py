@@ -76,7 +76,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     return Reading(
         frame=frame.drop(_HIDDEN).lazy(),
         fixed=fixed,
-        notes=(*_group_notes(frame, settings), *reward_notes),
+        notes=(*_group_notes(frame, settings), *(() if settings.rewards else reward_notes)),
         skipped=(*skipped, *empty),
     )
 
