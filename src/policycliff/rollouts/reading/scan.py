@@ -34,7 +34,10 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
 
 
 def _no_plain_table(path: Path) -> pl.LazyFrame:
-    raise TableError(f"{path} is no plain table and of no format that is known. Leave --format out to find it out.")
+    raise TableError(
+        f"{path} is no plain table, and of no format by its contents. Is it cut off or damaged? Name the format with "
+        "--format to learn more."
+    )
 
 
 _SCANNERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
