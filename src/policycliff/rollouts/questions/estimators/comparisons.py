@@ -69,10 +69,13 @@ def collapse(sample: Sample, bases: Bases, *, seed: int) -> dict[str, Any]:
 
 
 def sign_differences(sample: Sample, found: Mapping[str, Estimate], reference: str) -> dict[str, dict[str, Mean]]:
-    """Against one estimator: share of a group's completions that are pushed the other way, or by only one of both."""
+    """Share of a group's completions that are pushed the other way, or by only one of both, against one estimator.
+
+    Only of estimators with another base: with the same one they agree by their form.
+    """
     groups = np.arange(len(sample.sizes))
-    signs = {key: np.sign(estimate.advantage) for key, estimate in found.items()}
-    against = signs[reference]
+    base, against = found[reference].base, np.sign(found[reference].advantage)
+    signs = {key: np.sign(estimate.advantage) for key, estimate in found.items() if estimate.base != base}
 
     def over_groups(flags: np.ndarray) -> Mean:
         values = segment_mean(flags.astype(np.float64), sample.offsets)

@@ -6,20 +6,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from policycliff.rollouts.analyses.figures import max_reward_of
-from policycliff.rollouts.analyses.noise import Noise, noise_of_column, noise_of_effective
-from policycliff.rollouts.analyses.normalisation import main_reward_name, phantom_advantages
-from policycliff.rollouts.analyses.radius import within_prompt_scale
+from policycliff.rollouts.analyses.normalisation import main_reward_name
 from policycliff.rollouts.intervals import share, with_intervals
 from policycliff.rollouts.questions.estimators.advantages import TITLES, Bases, Estimate, estimates
 from policycliff.rollouts.questions.estimators.batches import Batches
 from policycliff.rollouts.questions.estimators.comparisons import collapse, component_shares, sign_differences
+from policycliff.rollouts.questions.estimators.kinds_of_groups import kinds_of_groups, near_threshold, noises_of
 from policycliff.rollouts.questions.estimators.logged import compare_advantages, compare_scalar, estimators_that_fit
 from policycliff.rollouts.questions.estimators.noise import known_sigmas, noise_effect
 from policycliff.rollouts.questions.estimators.ratios import subset_shares
-from policycliff.rollouts.questions.estimators.sample import Sample, plain_sum
+from policycliff.rollouts.questions.estimators.sample import Sample
 from policycliff.rollouts.reading.load import LoadedRollouts
-from policycliff.rollouts.scores import Scored, column_reward, effective_reward_of
+from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_any, segment_max, segment_sum
 from policycliff.shapes import Bool, Float64
 
@@ -41,13 +39,9 @@ def estimator_figures(
     """Everything that the tables and findings are made of."""
     settings = loaded.settings
     bases, found = estimates(sample, settings.epsilon)
-    noises, effective_noise = _noises(loaded)
-    threshold, origin = _near_threshold(scored, effective_noise, near)
-    subsets = {
-        "tied": scored.zero_spread,
-        "near": ~scored.zero_spread & (scored.spread <= threshold),
-        "phantom": _phantom(loaded, scored),
-    }
+    noises, effective_noise = noises_of(loaded)
+    threshold, origin = near_threshold(scored, effective_noise, near)
+    subsets = kinds_of_groups(loaded, scored, threshold)
     report("shares of the signal", 0.35)
     energies = np.stack([segment_sum(item.advantage**2, sample.offsets) for item in found.values()])
     signal = {
@@ -91,7 +85,7 @@ def estimator_figures(
                 **_silence(sample, estimate, scored.zero_spread),
                 "signal": {name: None if figures is None else figures[position] for name, figures in signal.items()},
                 "noise": None if noise is None else {"overall": noise.overall[key], "tied": noise.tied[key]},
-                "against_grpo": signs[key],
+                "against_grpo": signs.get(key),
                 "components": None if parts is None else parts[key],
             }
             for position, (key, estimate) in enumerate(found.items())
@@ -102,36 +96,6 @@ def estimator_figures(
         "logged_advantages": None if advantages is None else _named(advantages) | _fits(advantages, found),
     }
     return dict(with_intervals(tree, n_prompts=len(sample.sizes), seed=settings.seed))
-
-
-def _noises(loaded: LoadedRollouts) -> tuple[dict[str, Noise], Noise]:
-    table, settings, weights = loaded.table, plain_sum(loaded.settings), dict(loaded.rewards)
-    noises = {
-        column.name: noise_of_column(
-            table, column_reward(column.name, column.scores, weight=weights[column.name]), settings
-        )
-        for column in table.rewards
-    }
-    return noises, noise_of_effective(table, effective_reward_of(table, weights, settings), noises, settings)
-
-
-def _near_threshold(scored: Scored, noise: Noise, near: float) -> tuple[float, str]:
-    """Standard deviation up to which a group counts as nearly tied, and why."""
-    if noise.sigma:
-        return noise.sigma, f"the scorer's noise ({noise.origin})"
-    scale, origin = within_prompt_scale(scored)
-    return near * scale, f"{100 * near:g} % of the {origin}"
-
-
-def _phantom(loaded: LoadedRollouts, scored: Scored) -> Bool[np.ndarray, " groups"] | None:
-    """Groups that all fail the main reward alike and are ranked by the others; None with one reward."""
-    weights = dict(loaded.rewards)
-    if len(weights) < 2:
-        return None
-    name = main_reward_name(loaded.settings, weights)
-    column = next(column for column in loaded.table.rewards if column.name == name)
-    main = column_reward(name, column.scores, weight=weights[name])
-    return phantom_advantages(scored, main, max_reward=max_reward_of(main, loaded.settings))
 
 
 def _size(

@@ -12,7 +12,9 @@ _DRAWN = ("grpo", "dr_grpo", "batch", "gdpo", "reinforce_pp")
 
 def answer_tables(figures: Figures) -> list[dict[str, Any]]:
     """All tables, the one that answers the question first."""
-    tables = [_main(figures), _ties(figures), _directions(figures), _sizes(figures)]
+    tables = [_main(figures), _directions(figures), _sizes(figures)]
+    if figures["groups"]["tied"]["count"]:
+        tables.insert(1, _ties(figures))
     if figures["collapse"] is not None:
         tables += [_components(figures), _collapse(figures)]
     tables.append(_curve(figures))
@@ -26,24 +28,25 @@ def _main(figures: Figures) -> dict[str, Any]:
     columns = [
         column("name", "estimator", "name"),
         column("near", "signal from nearly tied groups", "share"),
-        *([column("phantom", "from phantom advantages", "share")] if with_phantoms else []),
+        *([column("shaping", "from groups ranked by shaping alone", "share")] if with_phantoms else []),
+        *([column("phantom", "of these, all failing", "share")] if with_phantoms else []),
         column("noise", "change if scored again", "share"),
         column("largest", "largest / typical advantage", "number"),
-        column("ratio", "largest / median gain", "number"),
     ]
     rows = [
         {
             "name": item["title"],
             "near": item["signal"]["near"],
+            "shaping": item["signal"]["shaping"],
             "phantom": item["signal"]["phantom"],
             "noise": None if item["noise"] is None else item["noise"]["overall"],
             "largest": item["largest_in_rms"],
-            "ratio": item["gain"]["ratio"],
         }
         for item in figures["estimators"].values()
     ]
     meaning = (
         "Signal is the squared advantage, summed over completions; typical is the root mean square advantage. "
+        "Ranked by shaping alone: the main reward is the same throughout the group. "
         "Change: root mean square, in typical advantages, under one more error of the scorer."
     )
     return answer_table("estimators", "Estimators", columns, rows, meaning=meaning)
@@ -80,8 +83,9 @@ def _directions(figures: Figures) -> dict[str, Any]:
         column("opposite", "pushed the other way than by GRPO", "share"),
         column("only_one", "pushed by only one of both", "share"),
     ]
-    rows = [{"name": item["title"], **item["against_grpo"]} for item in figures["estimators"].values()]
-    meaning = "Share of a group's completions, in the mean over groups."
+    items = [item for item in figures["estimators"].values() if item["against_grpo"] is not None]
+    rows = [{"name": item["title"], **item["against_grpo"]} for item in items]
+    meaning = "Share of a group's completions, in the mean over groups. The others push each one the way GRPO does."
     return answer_table("directions", "Directions", columns, rows, meaning=meaning)
 
 

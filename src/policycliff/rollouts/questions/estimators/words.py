@@ -13,6 +13,8 @@ Finding = dict[str, Any]
 
 NOISY, HALF_NOISE = 0.2, 0.5
 """Change under one more error of the scorer, in typical advantages: above the first a warning, the second critical."""
+MINOR = 0.2
+"""A main reward with less of the signal than this is critical, with less than half a warning."""
 EXPLODES = 20.0
 """An advantage of this many typical ones, or a gain of this many median ones, is an explosion."""
 _COMPARED = ("dr_grpo", "batch", "gdpo", "reinforce_pp")
@@ -20,15 +22,8 @@ _COMPARED = ("dr_grpo", "batch", "gdpo", "reinforce_pp")
 
 def findings_of(figures: Figures) -> list[Finding]:
     """All findings; `answer` sorts them by severity."""
-    found = [
-        _headline(figures),
-        _near(figures),
-        _phantom(figures),
-        _noise(figures),
-        *_explosions(figures),
-        _tied(figures),
-    ]
-    found += [_components(figures), _collapse(figures), _signs(figures), *logged_findings(figures)]
+    found = [_headline(figures), _near(figures), _shaping(figures), _components(figures), _noise(figures)]
+    found += [*_explosions(figures), _tied(figures), _collapse(figures), _signs(figures), *logged_findings(figures)]
     return [item for item in found if item is not None]
 
 
@@ -68,8 +63,7 @@ def _near(figures: Figures) -> Finding | None:
         ratio = number(grpo["gain"]["ratio"])
         return finding(
             "good",
-            f"GRPO blows up no small difference: no group is nearly tied ({reach}), and its largest gain is {ratio} "
-            "times the median.",
+            f"No group is nearly tied ({reach}). GRPO's largest gain is {ratio} times the median.",
             statement="Result 8",
         )
     share = grpo["signal"]["near"]
@@ -80,16 +74,17 @@ def _near(figures: Figures) -> Finding | None:
     return finding(_severity(share), text, statement="Result 8")
 
 
-def _phantom(figures: Figures) -> Finding | None:
+def _shaping(figures: Figures) -> Finding | None:
     groups, grpo = figures["groups"], figures["estimators"]["grpo"]
-    if groups["phantom"] is None or grpo["rms"] == 0.0:
+    if groups["shaping"] is None or grpo["rms"] == 0.0:
         return None
-    main, count, share = groups["main_reward"], groups["phantom"]["count"], grpo["signal"]["phantom"]
+    main, count, share = groups["main_reward"], groups["shaping"]["count"], grpo["signal"]["shaping"]
     if not count:
-        return finding("good", f"No group fails {main} as a whole and is still ranked by the other rewards.")
+        return finding("good", f"No group with one and the same {main} throughout is ranked by the other rewards.")
     text = (
-        f"{count} of {quantity('group', groups['total'])} fail {main} alike and are ranked by the other rewards alone "
-        f"(phantom advantages). They hold {share_text(share)} of GRPO's signal. {_others(figures, 'phantom')}."
+        f"{count} of {quantity('group', groups['total'])} have one and the same {main} throughout and are ranked by "
+        f"the other rewards alone; {groups['phantom']['count']} of them fail it (phantom advantages). They hold "
+        f"{share_text(share)} of GRPO's signal. {_others(figures, 'shaping')}."
     )
     return finding(_severity(share), text, statement="Result 8")
 
@@ -159,7 +154,9 @@ def _components(figures: Figures) -> Finding | None:
         f"{main} has {percent(given)} of the weights. It makes up {share_text(shares['grpo'])} of GRPO's signal and "
         f"{share_text(shares['gdpo'])} of GDPO's."
     )
-    return finding("warning" if shares["grpo"]["value"] < 0.5 else "note", text)
+    if shares["grpo"]["value"] >= 0.5:
+        return finding("note", text)
+    return finding("critical" if shares["grpo"]["value"] < MINOR else "warning", text)
 
 
 def _collapse(figures: Figures) -> Finding | None:
