@@ -155,7 +155,7 @@ def test_what_has_no_reward_is_kept_and_counted(tmp_path):
         (json.dumps(_line(sequence="1")), "line 2: 'sequence' must be a whole number"),
         (json.dumps(_line(extra_logs=[1])), "line 2: 'extra_logs' must be an object"),
         (json.dumps(_line(step=0.5)), "line 2: 'step' must be a whole number"),
-        ('{"rewards": ' + "9" * 5000 + "}", "after line 1"),
+        ('{"rewards": ' + "9" * 5000 + "}", "line 2: Exceeds the limit"),
         ("[1]", "line 2: expected a JSON object"),
     ],
 )

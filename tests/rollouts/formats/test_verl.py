@@ -205,7 +205,7 @@ def test_names_of_ours_in_the_file_are_kept_apart(tmp_path):
         (json.dumps(_row(input={"a": 1})), "line 2: 'input' must be text"),
         (json.dumps(_row())[:-9], "line 2: not valid JSON"),
         ("[" * 100_000, "line 2: not valid JSON"),
-        ('{"score": ' + "9" * 5000 + "}", "after line 1"),
+        ('{"score": ' + "9" * 5000 + "}", "line 2: not valid JSON"),
         ("[1]", "line 2: expected a JSON object"),
     ],
 )

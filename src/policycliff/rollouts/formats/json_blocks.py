@@ -13,7 +13,6 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.reading.dtypes import DataType
-from policycliff.rollouts.reading.files import READ_ERRORS, first_line, unreadable
 from policycliff.rollouts.reading.json_lines import json_objects
 from policycliff.rollouts.settings import EFFECTIVE, LARGEST_NUMBER
 from policycliff.rollouts.table import SkippedRows
@@ -49,7 +48,7 @@ def frame_of_files(
     frames: list[pl.DataFrame] = []
     empty = 0
     for path in paths:
-        rows = (row_of(row, f"{path}, line {number}", path) for number, row in _objects(path, objects))
+        rows = (row_of(row, f"{path}, line {number}", path) for number, row in objects(path))
         before = len(frames)
         while block := list(islice(rows, _ROWS_AT_A_TIME)):
             frames.append(_frame_of_block(path, block, schema))
@@ -149,19 +148,6 @@ def _short_text(value: object) -> str:
         return repr(value)
     except ValueError:  # Python refuses to print whole numbers of more than 4300 digits
         return f"a {type(value).__name__} too long to print"
-
-
-def _objects(path: Path, objects: Callable[[Path], Iterator[tuple[int, Row]]]) -> Iterator[tuple[int, Row]]:
-    last = 0
-    try:
-        for last, row in objects(path):
-            yield last, row
-    except TableError:
-        raise
-    except READ_ERRORS as error:
-        raise unreadable(path, error) from error
-    except ValueError as error:  # Python refuses to read whole numbers of more than 4300 digits
-        raise TableError(f"{path}, after line {last}: {first_line(error)}. Write the file again.") from error
 
 
 def _frame_of_block(path: Path, rows: list[Row], schema: Mapping[str, DataType]) -> pl.DataFrame:

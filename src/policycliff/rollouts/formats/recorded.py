@@ -25,7 +25,7 @@ from policycliff.rollouts.formats.json_blocks import (
     watched,
     whole_of,
 )
-from policycliff.rollouts.reading.files import open_text
+from policycliff.rollouts.reading.files import READ_ERRORS, first_line, open_text, unreadable
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import SkippedRows
 
@@ -88,10 +88,13 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
 
 def _lines(path: Path) -> Iterator[tuple[int, Row]]:
     """The objects of a file; a line that is not JSON, as a full disk leaves it, is marked and not refused."""
-    with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _parsed(line, f"{path}, line {number}")
+    try:
+        with open_text(path) as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, _parsed(line, f"{path}, line {number}")
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
 
 
 def _parsed(line: str, where: str) -> Row:
@@ -99,6 +102,8 @@ def _parsed(line: str, where: str) -> Row:
         row = json.loads(line)
     except (json.JSONDecodeError, RecursionError):
         return _CUT
+    except ValueError as error:  # Python refuses to read whole numbers of more than 4300 digits
+        raise TableError(f"{where}: {first_line(error)}. Record the samples again.") from error
     if not isinstance(row, dict):
         raise TableError(f"{where}: expected a JSON object, got {type(row).__name__}.")
     return row
