@@ -11,24 +11,30 @@ from policycliff.shapes import Float64
 
 _LEAST_TAIL = 5
 _PRIOR_DRAWS, _PRIOR_SHAPE = 10.0, 0.5
+_LEAST_LOG_RATIO = -600.0
 
 
 def pareto_shape(log_ratios: Float64[np.ndarray, " n"]) -> float | None:
-    """The shape k of the upper tail of the ratios; None where there are too few (or too equal) ratios to fit a tail.
+    """The shape k of the upper tail of the ratios; any constant may be added to their logarithms.
 
-    Linear in the ratios apart from a sort; any constant may be added to the logarithms.
+    None where there are too few distinct ratios to fit a tail; minus infinity where the greatest ratios are all equal,
+    so that there is no tail; infinity where a few are greater than the others by more than numbers can hold.
     """
     count = len(log_ratios)
     size = int(np.ceil(min(0.2 * count, 3.0 * np.sqrt(count))))
     if size < _LEAST_TAIL:
         return None
-    ordered = np.sort(log_ratios)
-    ordered = np.maximum(ordered - ordered[-1], np.log(np.finfo(np.float64).tiny))
+    ordered = np.sort(log_ratios) - log_ratios.max()
     cutoff = ordered[-size - 1]
-    tail = ordered[ordered > cutoff]
+    if cutoff < _LEAST_LOG_RATIO:
+        return np.inf
+    excesses = np.exp(ordered[-size:]) - np.exp(cutoff)
+    tail = excesses[excesses > 0]
+    if len(tail) == 0:
+        return -np.inf
     if len(tail) < _LEAST_TAIL:
         return None
-    shape = generalised_pareto_shape(np.exp(tail) - np.exp(cutoff))
+    shape = generalised_pareto_shape(tail)
     return (shape * len(tail) + _PRIOR_SHAPE * _PRIOR_DRAWS) / (len(tail) + _PRIOR_DRAWS)
 
 

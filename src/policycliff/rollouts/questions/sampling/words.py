@@ -16,7 +16,8 @@ _NOTABLE_DIFFERENCE = 0.1
 def findings_of(figures: Figures, logprob: str | None, *, known_max: float | None) -> list[dict[str, Any]]:
     """In order of reading; the answer sorts them by severity and keeps the order within one."""
     found = [_best_set(figures), _best(figures["subsets"], known_max), _ties(figures["subsets"]), _mass(figures)]
-    return [*found, *_sums(figures, logprob), *_weighted(figures["weights"]), *_sources(figures)]
+    found = [*_sums(figures), *found, *_weighted(figures["weights"]), *_sources(figures)]
+    return found if logprob is not None else [*found, _without()]
 
 
 def _best_set(figures: Figures) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _mass(figures: Figures) -> dict[str, Any]:
     return finding("note", text)
 
 
-def _sums(figures: Figures, logprob: str | None) -> list[dict[str, Any]]:
+def _sums(figures: Figures) -> list[dict[str, Any]]:
     """What shows that log-probabilities are not what they claim."""
     found = []
     for role, seen in (("the sampling policy", figures["seen"]), ("the policy of interest", figures["target_seen"])):
@@ -89,14 +90,16 @@ def _sums(figures: Figures, logprob: str | None) -> list[dict[str, Any]]:
                 f"{seen['greatest_difference_of_one_text']:.3g}: several engines or policies wrote this column."
             )
             found.append(finding("warning", text))
-    if logprob is None:
-        text = (
-            "Without log-probabilities every figure takes the completions as independent draws of the policy in use, "
-            "at its own temperature and without truncation. Completions of an older policy, or of a cooler one, say "
-            "nothing certain of it: give --logprob and --target-logprob."
-        )
-        found.append(finding("note", text))
     return found
+
+
+def _without() -> dict[str, Any]:
+    text = (
+        "Without log-probabilities every figure takes the completions as independent draws of the policy in use, at its "
+        "own temperature and without truncation. Completions of an older policy, or of a cooler one, say nothing "
+        "certain of it: give --logprob and --target-logprob."
+    )
+    return finding("note", text)
 
 
 def _weighted(weights: Figures | None) -> list[dict[str, Any]]:
