@@ -37,8 +37,8 @@ def mixture_of(reward: str | Mapping[str, float]) -> Mixture:
     """
     if isinstance(reward, str):
         return _checked(_parse(reward), reward)
-    if not isinstance(reward, Mapping) or not reward:
-        raise InvalidInputError(f"a reward is a column's name, a mixture or a dictionary of weights, got {reward!r}.")
+    if not reward:
+        raise InvalidInputError("a reward needs a column; got an empty dictionary.")
     return _checked([(str(name), float(weight)) for name, weight in reward.items()], repr(reward))
 
 

@@ -128,7 +128,7 @@ def _growth(figures: Figures) -> dict[str, Any] | None:
             column("best_part", f"best reward, {part}", "mean"),
         ],
         figures["growth"],
-        meaning="Expected over all subsets of the completions, in closed form.",
+        meaning="Expected over all subsets of the completions, in closed form; a behaviour's reward is its mean.",
         plot=line_plot("k", ["tied_whole", "tied_part"], x_title="group size", y_title="prompts with a tied best"),
     )
 
