@@ -170,14 +170,18 @@ def test_shares_of_the_signal_are_those_of_the_squared_advantages():
     totals = [scores[0] + Fraction(2, 5) * scores[1] for _, _, scores in rows]
     tied = [g for g, members in groups.items() if len({totals[i] for i in members}) == 1]
     shaping = [g for g, m in groups.items() if g not in tied and len({rows[i][2][0] for i in m}) == 1]
+    order = list(dict.fromkeys(group for group, _, _ in rows))  # groups stand in order of appearance
+    half = sorted(order, key=lambda g: round(std([totals[i] for i in groups[g]]), 12))[: len(order) // 2]
     assert found["groups"]["tied"]["count"] == len(tied) > 0
     assert found["groups"]["shaping"]["count"] == len(shaping) > 0
     for key, values in expected.items():
         energy = {g: sum(values[i] ** 2 for i in members) for g, members in groups.items()}
-        for name, subset in (("tied", tied), ("shaping", shaping)):
+        for name, subset in (("tied", tied), ("shaping", shaping))):
             share = found["estimators"][key]["signal"][name]
             assert share["value"] == pytest.approx(sum(energy[g] for g in subset) / sum(energy.values()), abs=1e-12)
             assert share["low"] <= share["value"] <= share["high"]
+        curve = next(row for row in found["curve"] if row["groups"] == 0.5)
+        assert curve[key] == pytest.approx(sum(energy[g] for g in half) / sum(energy.values()), abs=1e-12)
         item = found["estimators"][key]
         assert item["rms"] == pytest.approx(math.sqrt(sum(v * v for v in values) / len(values)))
         assert item["largest"] == pytest.approx(max(map(abs, values)))

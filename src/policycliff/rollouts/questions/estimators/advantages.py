@@ -12,7 +12,8 @@ its batch:
 - `reinforce_pp`: (r - mean of r in B) / sqrt(variance of r in B + epsilon^2). verl whitens with 1e-8, that is 1e-4^2.
 - `reinforce_pp_baseline`: the same of r - m, whose mean is 0.
 - `loo_normalised`: NeMo RL with a leave-one-out baseline and `normalize_rewards`: r minus the mean of the others, over
-  the std of the others + epsilon; not divided where the others are all equal.
+  the std of the others + epsilon; not divided where the others are all equal. Releases after September 2026 leave more
+  groups undivided.
 
 Every advantage is a factor times a base: r - m ("group"), r minus its mean in the batch ("batch") or S ("decoupled").
 """

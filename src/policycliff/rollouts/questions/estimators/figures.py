@@ -22,7 +22,7 @@ from policycliff.rollouts.segments import segment_any, segment_max, segment_sum
 from policycliff.shapes import Bool, Float64
 
 Logged = tuple[str, bool, Float64[np.ndarray, " rows"]] | None
-CURVE = tuple(round(0.05 * step, 2) for step in range(21))
+CURVE = tuple(step / 10 for step in range(11))
 
 
 def estimator_figures(
@@ -148,7 +148,7 @@ def _silence(sample: Sample, estimate: Estimate, tied: Bool[np.ndarray, " groups
 def _curve(spread: Float64[np.ndarray, " groups"], energies: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     """Share of the signal that the groups of least spread hold, at each share of the groups."""
     order = np.argsort(spread, kind="stable")
-    at = [round(part * len(order)) for part in CURVE]
+    at = [int(part * len(order)) for part in CURVE]
     curves = {}
     for key, energy in energies.items():
         summed = np.append(0.0, np.cumsum(energy[order]))

@@ -11,8 +11,8 @@ def limits_of(figures: Mapping[str, Any]) -> list[str]:
     limits = [
         "Every completion counts once. verl and OpenRLHF whiten over tokens, so there long completions weigh more in "
         "the batch's mean and standard deviation of REINFORCE++ (and of verl's GDPO).",
-        "Advantages before clipping, importance ratios, KL terms in the reward, length normalisation and filters of "
-        "groups, which a trainer may add.",
+        "What a trainer adds to an advantage: clipping, importance ratios, KL terms in the reward, length "
+        "normalisation, filters of groups.",
         f"One epsilon, {figures['epsilon']:g}, for all, as in TRL; others use less (verl 1e-6, OpenRLHF 1e-9, NeMo RL "
         "1e-6): name it with --epsilon.",
         "Which estimator trains the better policy: a larger share of noise in the signal slows learning, but no table "
@@ -29,10 +29,10 @@ def limits_of(figures: Mapping[str, Any]) -> list[str]:
             "the batch statistics."
         )
     unknown = figures["noise"]["unknown"]
-    if figures["noise"]["sigmas"] is None:
-        limits.append(
-            "The scorer's noise is not known, or 0: state it with --noise, or name second scores with --rerun."
-        )
+    if len(unknown) == len(figures["weights"]):
+        limits.append("The scorer's noise is not known: state it with --noise, or name second scores with --rerun.")
     elif unknown:
         limits.append(f"The noise of {', '.join(unknown)} is not known and counts as 0.")
+    if figures["noise"]["sigmas"] is None and len(unknown) < len(figures["weights"]):
+        limits.append("Identical completions have identical scores, so the scorer's noise counts as 0.")
     return limits

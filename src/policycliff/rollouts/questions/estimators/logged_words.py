@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from policycliff.report.format import number, percent
+from policycliff.report.format import number, percent, quantity
 from policycliff.rollouts.questions.answer import finding
 from policycliff.rollouts.questions.estimators.advantages import TITLES
 
@@ -25,10 +25,12 @@ def _scalar(logged: Figures) -> dict[str, Any]:
     if not logged["rows"]:
         return finding("note", f"Column {name} holds no usable number to compare the weighted sum with.")
     if not logged["differing"]:
-        return finding("good", f"The logged scalar {name} is the weighted sum in all {logged['rows']} rows.")
+        return finding(
+            "good", f"The logged scalar {name} is the weighted sum in all {quantity('row', logged['rows'])}."
+        )
     text = (
         f"The logged scalar {name} is not the weighted sum: it differs in {percent(logged['differing_share'])} of "
-        f"{logged['rows']} rows, by {number(logged['median_difference'])} in the median and by "
+        f"{quantity('row', logged['rows'])}, by {number(logged['median_difference'])} in the median and by "
         f"{number(logged['largest_difference'])} at most."
     )
     fit = logged["weights_that_fit"]

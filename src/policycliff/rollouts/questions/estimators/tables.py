@@ -162,7 +162,7 @@ def _curve(figures: Figures) -> dict[str, Any]:
     ]
     rows = [{name: row[name] for name in ("groups", *_DRAWN)} for row in figures["curve"]]
     plot = line_plot("groups", list(_DRAWN), x_title="share of the groups, least spread first", y_title="of the signal")
-    meaning = "Share of the signal that the groups of least spread hold; on the diagonal every group counts alike."
+    meaning = "Share of the signal of this table that its groups of least spread hold; on the diagonal all count alike."
     return answer_table("curve", "Where the signal comes from", columns, rows, meaning=meaning, plot=plot)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from policycliff.report.format import number, percent, quantity, share_text
+from policycliff.report.format import count, number, percent, quantity, share_text
 from policycliff.rollouts.analyses.findings.words import GRAVE, severity_of
 from policycliff.rollouts.questions.answer import Severity, finding
 from policycliff.rollouts.questions.estimators.logged_words import logged_findings
@@ -17,6 +17,7 @@ MINOR = 0.2
 """A main reward with less of the signal than this is critical, with less than half a warning."""
 EXPLODES = 20.0
 """An advantage of this many typical ones, or a gain of this many median ones, is an explosion."""
+_LISTED = 4
 _COMPARED = ("dr_grpo", "batch", "gdpo", "reinforce_pp")
 
 
@@ -39,14 +40,14 @@ def _others(figures: Figures, value: str) -> str:
 
 def _headline(figures: Figures) -> Finding | None:
     """Where the signal comes from: the half of the groups with the least spread, under each estimator."""
-    half = next(row for row in figures["curve"] if row["groups"] == 0.5)
     items = figures["estimators"]
     if items["grpo"]["rms"] == 0.0:
         return None
+    half = next(row for row in figures["curve"] if row["groups"] == 0.5)
     others = ", ".join(f"{percent(half[key])} of {items[key]['title']}'s" for key in _COMPARED)
     text = (
-        f"The half of the groups with the least spread hold {percent(half['grpo'])} of GRPO's signal (squared "
-        f"advantage), {others}."
+        f"In this table, the half of the groups with the least spread hold {percent(half['grpo'])} of GRPO's signal "
+        f"(squared advantage), {others}."
     )
     return finding("note", text)
 
@@ -60,16 +61,11 @@ def _near(figures: Figures) -> Finding | None:
             "critical", "All groups are tied: every estimator that compares within groups has no signal at all."
         )
     if not groups["near"]["count"]:
-        ratio = number(grpo["gain"]["ratio"])
-        return finding(
-            "good",
-            f"No group is nearly tied ({reach}). GRPO's largest gain is {ratio} times the median.",
-            statement="Result 8",
-        )
+        return finding("good", f"No group is nearly tied ({reach}).", statement="Result 8")
     share = grpo["signal"]["near"]
     text = (
-        f"GRPO takes {share_text(share)} of its signal (squared advantage) from the {groups['near']['count']} of "
-        f"{quantity('group', groups['total'])} that are nearly tied ({reach}). {_others(figures, 'near')}."
+        f"GRPO takes {share_text(share)} of its signal (squared advantage) from the {count(groups['near']['count'])} "
+        f"of {quantity('group', groups['total'])} that are nearly tied ({reach}). {_others(figures, 'near')}."
     )
     return finding(_severity(share), text, statement="Result 8")
 
@@ -78,13 +74,13 @@ def _shaping(figures: Figures) -> Finding | None:
     groups, grpo = figures["groups"], figures["estimators"]["grpo"]
     if groups["shaping"] is None or grpo["rms"] == 0.0:
         return None
-    main, count, share = groups["main_reward"], groups["shaping"]["count"], grpo["signal"]["shaping"]
-    if not count:
+    main, shaping, share = groups["main_reward"], groups["shaping"]["count"], grpo["signal"]["shaping"]
+    if not shaping:
         return finding("good", f"No group with one and the same {main} throughout is ranked by the other rewards.")
     text = (
-        f"{count} of {quantity('group', groups['total'])} have one and the same {main} throughout and are ranked by "
-        f"the other rewards alone; {groups['phantom']['count']} of them fail it (phantom advantages). They hold "
-        f"{share_text(share)} of GRPO's signal. {_others(figures, 'shaping')}."
+        f"{count(shaping)} of {quantity('group', groups['total'])} have one and the same {main} throughout and are "
+        f"ranked by the other rewards alone; {count(groups['phantom']['count'])} of them fail it (phantom advantages). "
+        f"They hold {share_text(share)} of GRPO's signal. {_others(figures, 'shaping')}."
     )
     return finding(_severity(share), text, statement="Result 8")
 
@@ -132,13 +128,14 @@ def _tied(figures: Figures) -> Finding | None:
     tied = groups["tied"]
     if not tied["count"]:
         return finding("good", "No group is tied, so every estimator has a signal in every group.")
+    plain = items["reinforce_pp"]
     text = (
-        f"{tied['count']} of {quantity('group', groups['total'])} are tied ({share_text(tied)}). REINFORCE++ without a "
-        f"group baseline pushes {items['reinforce_pp']['tied_pushed']['count']} of them as a whole, up or down "
-        f"({percent(items['reinforce_pp']['signal']['tied']['value'])} of its signal)"
+        f"{count(tied['count'])} of {quantity('group', groups['total'])} are tied ({share_text(tied)}). REINFORCE++ "
+        f"without a group baseline pushes {count(plain['tied_pushed']['count'])} of them as a whole, up or down "
+        f"({percent(plain['signal']['tied']['value'])} of its signal)"
     )
     split = items["gdpo"]["tied_pushed"]["count"]
-    text += f"; GDPO ranks {split} of them, whose rewards differ and cancel" if split else ""
+    text += f"; GDPO ranks {count(split)} of them, whose rewards differ and cancel" if split else ""
     return finding("note", text + "; the others leave them alone.")
 
 
@@ -149,9 +146,11 @@ def _components(figures: Figures) -> Finding | None:
     shares = {key: figures["estimators"][key]["components"][main] for key in ("grpo", "gdpo")}
     if shares["grpo"]["value"] is None:
         return None
-    given = abs(figures["weights"][main]) / sum(map(abs, figures["weights"].values()))
+    weights = list(figures["weights"].items())
+    listed = ", ".join(f"{name} {number(weight)}" for name, weight in weights[:_LISTED])
+    left = f" and {len(weights) - _LISTED} more" if len(weights) > _LISTED else ""
     text = (
-        f"{main} has {percent(given)} of the weights. It makes up {share_text(shares['grpo'])} of GRPO's signal and "
+        f"With the weights {listed}{left}, {main} makes up {share_text(shares['grpo'])} of GRPO's signal and "
         f"{share_text(shares['gdpo'])} of GDPO's."
     )
     if shares["grpo"]["value"] >= 0.5:
