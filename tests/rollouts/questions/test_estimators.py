@@ -176,7 +176,7 @@ def test_shares_of_the_signal_are_those_of_the_squared_advantages():
     assert found["groups"]["shaping"]["count"] == len(shaping) > 0
     for key, values in expected.items():
         energy = {g: sum(values[i] ** 2 for i in members) for g, members in groups.items()}
-        for name, subset in (("tied", tied), ("shaping", shaping))):
+        for name, subset in (("tied", tied), ("shaping", shaping)):
             share = found["estimators"][key]["signal"][name]
             assert share["value"] == pytest.approx(sum(energy[g] for g in subset) / sum(energy.values()), abs=1e-12)
             assert share["low"] <= share["value"] <= share["high"]
