@@ -23,6 +23,7 @@ COVERED = (0.5, 0.9, 0.95)
 """Shares of prompts for which a coefficient is given; and all of them."""
 
 _STEPS = 9
+_ROUNDING = 1e-12
 
 
 def error_sizes(ensemble: Ensemble) -> Float64[np.ndarray, "members prompts"]:
@@ -38,8 +39,10 @@ def prompt_spread(ensemble: Ensemble) -> Float64[np.ndarray, " prompts"]:
     layout, values = ensemble.layout, ensemble.values
     offsets, where = layout.behaviour_offsets, layout.prompt_of_behaviour
     centres = np.stack([segment_sum(row, offsets) / layout.n_behaviours for row in values])
-    variance = (values - centres[:, where]).var(axis=0, ddof=1)
-    return np.sqrt(segment_sum(variance, offsets) / layout.n_behaviours)
+    centred = values - centres[:, where]
+    spread = np.sqrt(segment_sum(centred.var(axis=0, ddof=1), offsets) / layout.n_behaviours)
+    # Members that agree up to rounding do agree.
+    return np.where(spread <= _ROUNDING * segment_max(np.abs(centred).max(axis=0), offsets), 0.0, spread)
 
 
 def radius_in_spreads(ensemble: Ensemble) -> Float64[np.ndarray, " prompts"]:

@@ -21,7 +21,8 @@ from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.shapes import Float64, Int64
 
-_MOST_DRAWS, _FEWEST_DRAWS, _MOST_VALUES = 1000, 100, 400_000_000
+_MOST_DRAWS, _FEWEST_DRAWS = 1000, 100
+_MOST_VALUES, _BATCH_VALUES = 400_000_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,13 @@ def _simulated(
     offsets, where = layout.behaviour_offsets, layout.prompt_of_behaviour
     residuals = (values - values.mean(axis=0)) * np.sqrt(1.0 + 1.0 / count)
     inside, outside = np.where(mean.best, 0.0, -np.inf), np.where(mean.best, -np.inf, 0.0)
-    flipped = np.zeros(layout.n_prompts, dtype=np.int64)
-    for _ in range(draws):
-        z = rng.standard_normal((count, layout.n_prompts)) / np.sqrt(rng.chisquare(count - 1, layout.n_prompts))
-        new = mean.values + np.einsum("jb,jb->b", residuals, z[:, where])
-        flipped += segment_max(new + outside, offsets) > segment_max(new + inside, offsets)
+    flipped, left = np.zeros(layout.n_prompts, dtype=np.int64), draws
+    while left:
+        batch = min(left, max(1, _BATCH_VALUES // values.size))
+        z = rng.standard_normal((batch, count, layout.n_prompts))
+        z /= np.sqrt(rng.chisquare(count - 1, (batch, 1, layout.n_prompts)))
+        new = mean.values + np.einsum("jb,kjb->kb", residuals, z[:, :, where])
+        best, other = (np.maximum.reduceat(new + mask, offsets[:-1], axis=1) for mask in (inside, outside))
+        flipped += (other > best).sum(axis=0)
+        left -= batch
     return flipped / draws

@@ -33,14 +33,18 @@ def findings_of(figures: Figures, loaded: LoadedRollouts, standardise: str | Non
 def _disagreement(figures: Figures) -> dict[str, Any]:
     new, left, count = figures["new_member"]["flip_probability_mean"], figures["left_out"], len(figures["members"])
     text = (
-        f"A further reward model drawn like these {count} would pick another best completion than their mean in "
-        f"{percent(new)} of the prompts, under the model below. Left out one at a time, the members themselves do so "
-        f"against the mean of the rest in {percent(left['observed'])}"
+        f"Left out one at a time, these {count} reward models pick another best completion than the mean of the rest "
+        f"in {percent(left['observed'])} of the prompts"
     )
     if left["greatest_member"] > left["least_member"]:
-        text += f", from {100 * left['least_member']:.3g} to {100 * left['greatest_member']:.3g} % by member"
-    text += f". In {percent(left['observed_disjoint'])} they share no best completion with the rest, ties or not."
-    return finding(severity_of(left["observed"]), text, statement="Result 1")
+        text += f" ({100 * left['least_member']:.3g} to {100 * left['greatest_member']:.3g} % by member)"
+    text += (
+        f", and share no best completion with it in {percent(left['observed_disjoint'])}. One more like them is put at "
+        f"{percent(new)} against the mean of all, by the model below."
+    )
+    # Never "good", which would come after the notes: this is the answer.
+    severity = severity_of(left["observed"])
+    return finding("note" if severity == "good" else severity, text, statement="Result 1")
 
 
 def _scales(figures: Figures, standardise: str | None) -> list[dict[str, Any]]:
@@ -145,10 +149,12 @@ def limits_of(figures: Figures, standardise: str | None) -> list[str]:
         "shows them.",
         f"Intervals are over prompts, for these {len(figures['members'])} members. Figures of a further member suppose "
         "that it is drawn like these; how members themselves vary from draw to draw so few cannot show.",
-        "The model takes errors as Gaussian, with the same spread in every direction in which these members differ, "
-        "and simulates them: each prompt's chance carries a Monte-Carlo error of up to "
-        f"{0.5 / figures['new_member']['draws'] ** 0.5:.2g} ({figures['new_member']['draws']} draws), their mean a far "
-        "smaller one.",
+        "The model takes errors as Gaussian, with a spread that it learns in each prompt from these members alone, and "
+        "the lead of the best at face value, although the best was chosen for it: it tends to be a little too sure. "
+        "What members left out show is free of that.",
+        "Chances are simulated: that of one prompt has a Monte-Carlo standard error of up to "
+        f"{0.5 / figures['new_member']['draws'] ** 0.5:.2g} ({figures['new_member']['draws']} draws), their mean one "
+        f"smaller by the square root of {figures['prompts']} prompts.",
         "Best is best among the sampled completions. The bound on the shift holds for completions with errors of this "
         "size, the measured shift for the sampled ones.",
     ]

@@ -23,7 +23,7 @@ def findings_of(figures: Figures, logprob: str | None, *, known_max: float | Non
 def _best_set(figures: Figures) -> dict[str, Any]:
     unseen, size = figures["unseen"], figures["subsets"]["common_group_size"]
     chance = unseen["changes_best_set"]
-    severity: Severity = "good" if chance["high"] <= NOTABLE else "note"
+    severity: Severity = "note"
     if chance["value"] > NOTABLE:
         severity = "critical" if chance["value"] > GRAVE else "warning"
     text = (
@@ -95,8 +95,8 @@ def _sums(figures: Figures) -> list[dict[str, Any]]:
 
 def _without() -> dict[str, Any]:
     text = (
-        "Without log-probabilities every figure takes the completions as independent draws of the policy in use, at its "
-        "own temperature and without truncation. Completions of an older policy, or of a cooler one, say nothing "
+        "Without log-probabilities every figure takes the completions as independent draws of the policy in use, at "
+        "its own temperature and without truncation. Completions of an older policy, or of a cooler one, say nothing "
         "certain of it: give --logprob and --target-logprob."
     )
     return finding("note", text)
