@@ -275,6 +275,18 @@ def test_a_nearly_tied_group_weighs_as_much_as_any_under_grpo_and_nothing_under_
     assert figures_of(frame, rewards=["score"], noise=0.6)["groups"]["near"]["count"] == 10
 
 
+def test_the_gain_of_gdpo_is_that_of_the_reward_that_differs_least():
+    x, y = [0.0, 1.0, 0.0, 1.0], [0.5, 0.5, 0.5, 0.6]
+    frame = pl.DataFrame({"prompt": ["p"] * 4 + ["q"] * 4, "x": x + x, "y": y + [0.2] * 4})
+    found = figures_of(frame, rewards={"x": 1.0, "y": 2.0}, epsilon=0.1)["estimators"]["gdpo"]["gain"]
+    normal = {name: (np.array(v) - np.mean(v)) / (np.std(v, ddof=1) + 0.1) for name, v in (("x", x), ("y", y))}
+    summed = np.concatenate([normal["x"] + 2 * normal["y"], normal["x"]])
+    scale = np.std(summed, ddof=1) + 0.1
+    assert found["largest"] == pytest.approx(1 / (np.std(y, ddof=1) + 0.1) / scale)
+    assert found["median"] == pytest.approx(np.mean([found["largest"], 1 / (np.std(x, ddof=1) + 0.1) / scale]))
+    assert found["group"] == "p"
+
+
 def test_all_tied_is_said():
     frame = pl.DataFrame({"prompt": ["p", "p", "q", "q"], "score": [1.0, 1.0, 0.0, 0.0]})
     answered = estimators(frame, rewards=["score"])
@@ -382,6 +394,14 @@ class TestLogged:
         answered = estimators(self.frame(mine=logged), rewards={"a": 1.0, "b": 0.4}, batch="batch", advantages="mine")
         assert answered.to_dict()["figures"]["logged_advantages"]["equal"] == []
         assert any(item["severity"] == "warning" and "not those of any" in item["text"] for item in answered.findings)
+
+    @pytest.mark.parametrize(("factor", "fits"), [(1.001, True), (1.01, False)])
+    def test_equal_is_to_a_fifth_of_a_percent(self, factor, fits):
+        logged = [factor * value for value in oracle(self.rows, self.weights)["rloo"]]
+        found = figures_of(self.frame(advantage=logged), rewards={"a": 1.0, "b": 0.4}, batch="batch")
+        assert ("rloo" in found["logged_advantages"]["equal"]) == fits
+        assert found["logged_advantages"]["fits"]["rloo"]["factor"] == pytest.approx(factor)
+        assert found["logged_advantages"]["fits"]["rloo"]["explained"] == pytest.approx(1.0)
 
     def test_the_logged_scalar_tells_the_weights(self):
         logged = [float(scores[0] + 2 * scores[1] - 3) for _, _, scores in self.rows]
