@@ -14,6 +14,7 @@ from policycliff.cli import options as opt
 from policycliff.cli.questions.compare import compare
 from policycliff.cli.questions.estimators import estimators
 from policycliff.cli.questions.mixture import mixture
+from policycliff.cli.questions.prefix_tree import prefix_tree
 from policycliff.cli.questions.reward_model_error import reward_model_error
 from policycliff.cli.questions.sampling import sampling
 from policycliff.cli.questions.tie_breakers import tie_breakers
@@ -177,9 +178,10 @@ def theorems(  # noqa: PLR0917 - a signature that Typer reads
 
 
 app.command()(reward_model_error)
+app.command()(sampling)
+app.command()(mixture)
 app.command()(tie_breakers)
 app.command()(estimators)
-app.command()(mixture)
 
 mdp_app = typer.Typer(name="mdp", no_args_is_help=True, help="Analyse or convert a finite MDP that you already have.")
 app.add_typer(mdp_app)
@@ -235,7 +237,7 @@ def convert(  # noqa: PLR0917 - a signature that Typer reads
 
 
 app.command()(compare)
-app.command()(sampling)
+app.command()(prefix_tree)
 
 
 def main(arguments: list[str] | None = None) -> Any:
