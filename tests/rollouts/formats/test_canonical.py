@@ -164,7 +164,7 @@ def test_the_command(tmp_path):
     runner = CliRunner()
     result = runner.invoke(app, ["convert", str(MATH), "-r", "rm_score=0.5", "--truth", "correct", "--out", str(out)])
     assert result.exit_code == 0, result.output
-    assert "560 rows" in result.stdout
+    assert "560 rows" in " ".join(result.stdout.split())
     assert "reward = rm_score (weight 0.5)" in " ".join(result.stdout.split())
     assert audit(out).to_dict()["truth"]["column"] == "correct"
     assert runner.invoke(app, ["convert", str(out), "--out", str(out)]).exit_code == 2

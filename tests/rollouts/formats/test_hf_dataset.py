@@ -14,7 +14,7 @@ import pytest
 
 import policycliff
 from policycliff.errors import PolicyCliffError, TableError
-from policycliff.rollouts.formats.hf_dataset import HF_DATASET
+from policycliff.rollouts.formats.hf_dataset.reader import HF_DATASET
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import open_table

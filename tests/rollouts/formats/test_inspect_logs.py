@@ -14,9 +14,9 @@ import pytest
 
 import policycliff
 from policycliff.errors import MissingExtraError, PolicyCliffError, TableError
-from policycliff.rollouts.formats import inspect_files
 from policycliff.rollouts.formats.format import FileSample
-from policycliff.rollouts.formats.inspect_logs import INSPECT
+from policycliff.rollouts.formats.inspect_logs import log_parts
+from policycliff.rollouts.formats.inspect_logs.reader import INSPECT
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import open_table
@@ -306,7 +306,7 @@ def test_entries_of_several_frames(tmp_path):
 
 
 def test_bombs_stop_at_the_bound(tmp_path, monkeypatch):
-    monkeypatch.setattr(inspect_files, "LARGEST_ENTRY", 2**20)
+    monkeypatch.setattr(log_parts, "LARGEST_ENTRY", 2**20)
     path = tmp_path / "bomb.eval"
     assert zstandard_zip(path, "_journal/start.json", b" " * 2**24) < 10_000
     with pytest.raises(TableError, match="inflates to more than 1048576 bytes"):

@@ -12,7 +12,7 @@ import pytest
 import policycliff
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample
-from policycliff.rollouts.formats.lm_eval import LM_EVAL
+from policycliff.rollouts.formats.lm_eval.reader import LM_EVAL
 from policycliff.rollouts.formats.registry import recognise_format
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.settings import AuditSettings

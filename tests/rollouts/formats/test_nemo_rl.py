@@ -10,7 +10,7 @@ import pytest
 
 import policycliff
 from policycliff.errors import PolicyCliffError, TableError
-from policycliff.rollouts.formats.nemo_rl import NEMO_RL
+from policycliff.rollouts.formats.nemo_rl.reader import NEMO_RL
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import TableSource, open_table
@@ -205,7 +205,7 @@ def test_a_wrong_value_is_named_with_its_line(tmp_path: Path, change: dict[str, 
         ("[1]", "line 2: expected a JSON object, got list"),
         ('{"rewards": [1.0]}', "line 2: no 'content'"),
         ('{"content": ' + "[" * 200_000, "line 2: not valid JSON"),
-        ('{"rewards": [' + "1" * 5000 + "]}", "after line 1: Exceeds the limit"),
+        ('{"rewards": [' + "1" * 5000 + "]}", "line 2: not valid JSON"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, text: str, expected: str) -> None:

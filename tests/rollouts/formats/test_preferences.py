@@ -11,7 +11,7 @@ import pytest
 import policycliff
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample
-from policycliff.rollouts.formats.preferences import PREFERENCES, expand
+from policycliff.rollouts.formats.preferences.reader import PREFERENCES, expand
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import open_table

@@ -13,8 +13,8 @@ import pytest
 import policycliff
 from policycliff.errors import PolicyCliffError, TableError
 from policycliff.rollouts.formats.sample import sample_of
-from policycliff.rollouts.formats.trl import TRL
-from policycliff.rollouts.formats.trl_advantages import advantage_notes
+from policycliff.rollouts.formats.trl.advantages import advantage_notes
+from policycliff.rollouts.formats.trl.reader import TRL
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import TableSource, open_table
 from policycliff.rollouts.reading.recognise import recognise

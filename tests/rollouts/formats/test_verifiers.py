@@ -14,7 +14,7 @@ import policycliff
 from policycliff.errors import PolicyCliffError, TableError
 from policycliff.rollouts.formats.format import FileSample
 from policycliff.rollouts.formats.sample import sample_of
-from policycliff.rollouts.formats.verifiers import VERIFIERS
+from policycliff.rollouts.formats.verifiers.traces import VERIFIERS
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import open_table
 from policycliff.rollouts.settings import AuditSettings

@@ -11,7 +11,7 @@ import policycliff
 from policycliff.errors import PolicyCliffError, TableError
 from policycliff.rollouts.formats.format import FileSample
 from policycliff.rollouts.formats.sample import sample_of
-from policycliff.rollouts.formats.verifiers_results import VERIFIERS_RESULTS
+from policycliff.rollouts.formats.verifiers.results import VERIFIERS_RESULTS
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import open_table
 from policycliff.rollouts.settings import AuditSettings

@@ -12,8 +12,8 @@ import policycliff
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample
 from policycliff.rollouts.formats.sample import sample_of
-from policycliff.rollouts.formats.wide import WIDE, expand
-from policycliff.rollouts.formats.wide_names import layout_of
+from policycliff.rollouts.formats.wide.column_names import layout_of
+from policycliff.rollouts.formats.wide.reader import WIDE, expand
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import open_table
 from policycliff.rollouts.settings import AuditSettings

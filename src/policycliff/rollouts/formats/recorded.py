@@ -15,7 +15,7 @@ import polars as pl
 from policycliff.errors import TableError
 from policycliff.integrations.openrlhf import FORMAT_NAME
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.json_blocks import (
+from policycliff.rollouts.formats.shared.json_blocks import (
     Row,
     as_number,
     as_text,

@@ -6,19 +6,19 @@ from pathlib import Path
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.formats.canonical import CANONICAL
 from policycliff.rollouts.formats.format import FileSample, Format
-from policycliff.rollouts.formats.hf_dataset import HF_DATASET
-from policycliff.rollouts.formats.inspect_logs import INSPECT
-from policycliff.rollouts.formats.lm_eval import LM_EVAL
-from policycliff.rollouts.formats.nemo_rl import NEMO_RL
-from policycliff.rollouts.formats.preferences import PREFERENCES
+from policycliff.rollouts.formats.hf_dataset.reader import HF_DATASET
+from policycliff.rollouts.formats.inspect_logs.reader import INSPECT
+from policycliff.rollouts.formats.lm_eval.reader import LM_EVAL
+from policycliff.rollouts.formats.nemo_rl.reader import NEMO_RL
+from policycliff.rollouts.formats.preferences.reader import PREFERENCES
 from policycliff.rollouts.formats.recorded import RECORDED
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.formats.tinker import TINKER
-from policycliff.rollouts.formats.trl import TRL
-from policycliff.rollouts.formats.verifiers import VERIFIERS
-from policycliff.rollouts.formats.verifiers_results import VERIFIERS_RESULTS
+from policycliff.rollouts.formats.trl.reader import TRL
+from policycliff.rollouts.formats.verifiers.results import VERIFIERS_RESULTS
+from policycliff.rollouts.formats.verifiers.traces import VERIFIERS
 from policycliff.rollouts.formats.verl import VERL
-from policycliff.rollouts.formats.wide import WIDE
+from policycliff.rollouts.formats.wide.reader import WIDE
 from policycliff.rollouts.reading.hints import did_you_mean
 
 PLAIN = "plain"

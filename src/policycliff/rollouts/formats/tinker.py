@@ -12,7 +12,7 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.json_blocks import (
+from policycliff.rollouts.formats.shared.json_blocks import (
     Row,
     as_number,
     as_text,

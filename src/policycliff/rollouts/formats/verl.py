@@ -13,7 +13,7 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import ROW_COLUMNS, FileSample, Format, Reading
-from policycliff.rollouts.formats.json_blocks import (
+from policycliff.rollouts.formats.shared.json_blocks import (
     MAX_WATCHED,
     Row,
     as_text,

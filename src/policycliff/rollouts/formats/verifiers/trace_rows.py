@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import (
+from policycliff.rollouts.formats.shared.blocks import (
     Item,
     Value,
     number_or_none,
@@ -18,7 +18,7 @@ from policycliff.rollouts.formats.blocks import (
     whole_or_none,
     without_surrogates,
 )
-from policycliff.rollouts.formats.messages import transcript
+from policycliff.rollouts.formats.shared.messages import transcript
 from policycliff.rollouts.reading.json_lines import json_objects
 from policycliff.rollouts.table import SkippedRows
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.tables import (
+from policycliff.rollouts.formats.shared.tables import (
     Schema,
     as_text,
     has_text,
@@ -20,8 +20,8 @@ from policycliff.rollouts.formats.tables import (
     visible,
     weighted,
 )
-from policycliff.rollouts.formats.wide_lists import expand_lists, recognise_lists
-from policycliff.rollouts.formats.wide_names import RESERVED, Layout, kept_columns, layout_of, wide_notes
+from policycliff.rollouts.formats.wide.column_names import RESERVED, Layout, kept_columns, layout_of, wide_notes
+from policycliff.rollouts.formats.wide.lists import expand_lists, recognise_lists
 from policycliff.rollouts.reading.columns import SOURCE_NAMES, is_numeric
 from policycliff.rollouts.settings import AuditSettings
 

@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import (
+from policycliff.rollouts.formats.format import FileSample, Format, Reading
+from policycliff.rollouts.formats.shared.blocks import (
     MAX_WATCHED,
     Item,
     Value,
@@ -23,8 +24,7 @@ from policycliff.rollouts.formats.blocks import (
     text_or_empty,
     without_surrogates,
 )
-from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.messages import transcript
+from policycliff.rollouts.formats.shared.messages import transcript
 from policycliff.rollouts.reading.files import open_text
 from policycliff.rollouts.reading.json_lines import json_objects
 from policycliff.rollouts.settings import AuditSettings

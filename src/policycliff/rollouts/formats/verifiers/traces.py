@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import frame_of_items
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.verifiers_traces import TYPES, WEIGHT, trace_items
+from policycliff.rollouts.formats.shared.blocks import frame_of_items
+from policycliff.rollouts.formats.verifiers.trace_rows import TYPES, WEIGHT, trace_items
 from policycliff.rollouts.settings import AuditSettings
 
 _EPISODE_KEYS = {"env", "task", "ok", "traces"}

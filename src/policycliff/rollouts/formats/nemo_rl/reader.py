@@ -17,10 +17,10 @@ from pathlib import Path
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import Item, frame_of_items
-from policycliff.rollouts.formats.float32 import score_type
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.nemo_rl_line import Line, read_line
+from policycliff.rollouts.formats.nemo_rl.line import Line, read_line
+from policycliff.rollouts.formats.shared.blocks import Item, frame_of_items
+from policycliff.rollouts.formats.shared.float32 import score_type
 from policycliff.rollouts.reading.files import first_line
 from policycliff.rollouts.reading.json_lines import json_objects
 from policycliff.rollouts.settings import AuditSettings

@@ -13,7 +13,9 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import (
+from policycliff.rollouts.formats.format import FileSample, Format, Reading
+from policycliff.rollouts.formats.inspect_logs.log_parts import CHUNKED, SAMPLE, START, log_parts
+from policycliff.rollouts.formats.shared.blocks import (
     MAX_WATCHED,
     Item,
     Value,
@@ -22,9 +24,7 @@ from policycliff.rollouts.formats.blocks import (
     score_column,
     without_surrogates,
 )
-from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.inspect_files import CHUNKED, SAMPLE, START, log_parts
-from policycliff.rollouts.formats.messages import transcript
+from policycliff.rollouts.formats.shared.messages import transcript
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import SkippedRows
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.rollouts.formats.blocks import without_surrogates
+from policycliff.rollouts.formats.shared.blocks import without_surrogates
 
 
 def transcript(messages: object) -> str:

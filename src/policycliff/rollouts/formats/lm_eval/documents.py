@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import number_or_none, without_surrogates
+from policycliff.rollouts.formats.shared.blocks import number_or_none, without_surrogates
 
 _MOST_METRICS = 100
 

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float64, Int64
 
-from policycliff.rollouts.formats.float32 import is_float32
-from policycliff.rollouts.formats.trl_log import Log, logged_numbers
+from policycliff.rollouts.formats.shared.float32 import is_float32
+from policycliff.rollouts.formats.trl.log import Log, logged_numbers
 
 _EPSILON = 1e-4
 # Scores are float32 in the trainer: a small spread of large scores leaves few digits.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from policycliff.rollouts.formats.tables import SCORE_NAME, Schema, as_text, original, visible, weights_note
+from policycliff.rollouts.formats.shared.tables import SCORE_NAME, Schema, as_text, original, visible, weights_note
 from policycliff.rollouts.reading.columns import PROMPT_NAMES, is_numeric
 
 RESERVED = ("prompt", "group", "step", "completion", "source")

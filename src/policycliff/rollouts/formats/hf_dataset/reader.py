@@ -13,9 +13,10 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats import preferences, wide
-from policycliff.rollouts.formats.arrow_stream import require_whole_stream
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
+from policycliff.rollouts.formats.hf_dataset.arrow_stream import require_whole_stream
+from policycliff.rollouts.formats.preferences import reader as preferences
+from policycliff.rollouts.formats.wide import reader as wide
 from policycliff.rollouts.reading.files import READ_ERRORS, first_line
 from policycliff.rollouts.settings import AuditSettings
 

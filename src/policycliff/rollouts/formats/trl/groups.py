@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.trl_log import Chunk, Log
+from policycliff.rollouts.formats.trl.log import Chunk, Log
 from policycliff.rollouts.table import SkippedRows
 
 # Advantages are float32 differences of scores: this share of their size may be rounding.

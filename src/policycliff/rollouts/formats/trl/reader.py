@@ -2,8 +2,8 @@
 
 With `log_completions=True` a file holds the last generation batch: `step`, `prompt`, `completion`, a column a reward
 function (raw scores, float32 in the trainer), columns of `log_extra`, and `advantage`. It names neither groups nor
-weights: groups are consecutive blocks of `num_generations` rows (`trl_groups`), and the advantages tell whether weights
-of 1 are right (`trl_advantages`). A batch that is logged again, and rows of evaluations, are left out and counted.
+weights: groups are consecutive blocks of `num_generations` rows (`groups.py`), and the advantages tell whether weights
+of 1 are right (`advantages.py`). A batch that is logged again, and rows of evaluations, are left out and counted.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from pathlib import Path
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.float32 import score_type
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.trl_advantages import advantage_notes, reward_names
-from policycliff.rollouts.formats.trl_columns import aligned
-from policycliff.rollouts.formats.trl_groups import Grouped, group_log
-from policycliff.rollouts.formats.trl_log import FIRST_COLUMNS, Log, logged_numbers, read_log
+from policycliff.rollouts.formats.shared.float32 import score_type
+from policycliff.rollouts.formats.trl.advantages import advantage_notes, reward_names
+from policycliff.rollouts.formats.trl.columns import aligned
+from policycliff.rollouts.formats.trl.groups import Grouped, group_log
+from policycliff.rollouts.formats.trl.log import FIRST_COLUMNS, Log, logged_numbers, read_log
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import SkippedRows
 

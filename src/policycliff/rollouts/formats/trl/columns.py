@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from policycliff.rollouts.formats.messages import message_body
+from policycliff.rollouts.formats.shared.messages import message_body
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.reading.scan import scan_file
 from policycliff.rollouts.reading.texts import readable

@@ -13,8 +13,8 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.pair_texts import with_texts
-from policycliff.rollouts.formats.tables import (
+from policycliff.rollouts.formats.preferences.pair_texts import with_texts
+from policycliff.rollouts.formats.shared.tables import (
     SCORE_NAME,
     Schema,
     has_text,

@@ -7,8 +7,8 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Reading
-from policycliff.rollouts.formats.tables import SCORE_NAME, Schema, as_text, has_messages, visible, weighted
-from policycliff.rollouts.formats.wide_names import RESERVED, kept_columns, wide_notes
+from policycliff.rollouts.formats.shared.tables import SCORE_NAME, Schema, as_text, has_messages, visible, weighted
+from policycliff.rollouts.formats.wide.column_names import RESERVED, kept_columns, wide_notes
 from policycliff.rollouts.reading.columns import COMPLETION_NAMES, SOURCE_NAMES, is_numeric
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.table import SkippedRows

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from policycliff.rollouts.formats.tables import Schema, as_text, has_messages, is_plain_chat, original
+from policycliff.rollouts.formats.shared.tables import Schema, as_text, has_messages, is_plain_chat, original
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.table import SkippedRows
 

@@ -13,7 +13,7 @@ import polars as pl
 from jaxtyping import Int64
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.trl_columns import as_text, common_schema
+from policycliff.rollouts.formats.trl.columns import as_text, common_schema
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.reading.files import READ_ERRORS, unreadable
 from policycliff.rollouts.reading.scan import scan_file

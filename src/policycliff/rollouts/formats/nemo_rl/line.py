@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import Any
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import number_or_none, without_surrogates
-from policycliff.rollouts.formats.messages import message_body
+from policycliff.rollouts.formats.shared.blocks import number_or_none, without_surrogates
+from policycliff.rollouts.formats.shared.messages import message_body
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.blocks import Item, frame_of_items
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.lm_eval_documents import Document, choices_of, document_of, response_of
-from policycliff.rollouts.formats.lm_eval_names import source_of, task_of
+from policycliff.rollouts.formats.lm_eval.documents import Document, choices_of, document_of, response_of
+from policycliff.rollouts.formats.lm_eval.file_names import source_of, task_of
+from policycliff.rollouts.formats.shared.blocks import Item, frame_of_items
 from policycliff.rollouts.reading.files import first_line
 from policycliff.rollouts.reading.json_lines import json_objects
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings

@@ -1,0 +1,1 @@
+"""Eval logs of Inspect."""

@@ -1,0 +1,1 @@
+"""What several readers share: values of JSON, rows into frames, messages, tables, rewards."""

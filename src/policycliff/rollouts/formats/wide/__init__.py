@@ -1,0 +1,1 @@
+"""Wide tables: several completions a row."""
