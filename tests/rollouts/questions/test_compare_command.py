@@ -1,6 +1,8 @@
 """`policycliff compare` from end to end: JSON, terminal, page and errors."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import polars as pl
@@ -97,3 +99,18 @@ def test_help_says_what_a_and_b_are():
     assert result.exit_code == 0
     assert "--in" in result.stdout
     assert "--common-size" in result.stdout
+
+
+def test_the_page_shows_what_its_command_prints(tmp_path, monkeypatch):
+    """Every paragraph of the output on the page is one of the command's findings, to the last figure."""
+    page = (DATA.parents[1] / "docs" / "how-to" / "compare.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    command, shown = re.search(r"```bash\n(policycliff compare .*?)```\s+```text\n(.*?)```", page, re.DOTALL).groups()
+    table = DATA.parents[1] / "src" / "policycliff" / "data" / "humaneval_codegen.parquet"
+    words = shlex.split(command.replace("\\\n", " ").replace("$TABLE", str(table)))[1:]
+    result = runner.invoke(app, [*words, "--json", "-"])
+    told = [item["text"] for item in json.loads(result.stdout)["findings"]]
+    paragraphs = [" ".join(paragraph.split()) for paragraph in shown.split("\n\n")]
+    assert len(paragraphs) == 2
+    assert set(paragraphs) <= set(told)
+    assert told[0] == paragraphs[0]

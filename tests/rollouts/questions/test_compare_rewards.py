@@ -296,6 +296,7 @@ def test_the_judges_of_the_real_data():
         ("x", "1*x", {}, InvalidInputError, "same reward"),
         ("x", "nothing", {}, TableError, "no column 'nothing'"),
         ("x +", "y", {}, InvalidInputError, "expected NAME"),
+        ("x", {"y": "much"}, {}, InvalidInputError, "every weight must be a number"),
         ("x", "y", {"rewards": ["t"]}, InvalidInputError, "A and B are the rewards"),
         ("x", "y", {"permutations": 0}, InvalidInputError, "permutations must be 1"),
         ("x", "y", {"common_size": 2}, InvalidInputError, "for two tables"),
@@ -307,3 +308,29 @@ def test_bad_input_is_refused_with_the_remedy(a, b, options, error, message):
     table = random_table(0).with_columns(z=pl.when(pl.int_range(pl.len()).over("prompt") == 0).then(1.0))
     with pytest.raises(error, match=message):
         compare(a, b, table=table, **options)
+
+
+def test_noise_of_few_second_scores_is_as_uncertain_as_it_is():
+    """Eighty pairs say little of how often scoring again changes a choice; ten times as many say more."""
+    rng = np.random.default_rng(6)
+    n, k = 200, 4
+    quality = rng.normal(size=n * k)
+    noisy = {name: quality + rng.normal(size=n * k) * 0.3 for name in ("x", "again")}
+    table = pl.DataFrame({"prompt": np.repeat(np.arange(n), k), "completion": list(map(str, range(n * k))), **noisy})
+    table = table.with_columns(y=-pl.col("x"))
+    found = {}
+    for pairs in (80, 800):
+        few = table.with_columns(again=pl.when(pl.int_range(pl.len()) < pairs).then(pl.col("again")))
+        options = {"table": few, "rerun": {"x": "again"}, "permutations": 9}
+        found[pairs] = compare("x", "y", **options).to_dict()["figures"]["noise"]["a"]
+    excess = {pairs: item["expected_share_at_most"] / item["expected_share"]["value"] for pairs, item in found.items()}
+    assert excess[80] > excess[800] > 1.0
+    assert all(item["p_at_most"] >= item["p"] for item in found.values())
+
+
+def test_prompts_that_lack_a_score_are_counted():
+    table = random_table(3, missing=0.5)
+    result = compare(A, B, table=table, permutations=9)
+    figures = result.to_dict()["figures"]
+    assert figures["prompts_left_out"] == 25 - figures["prompts"] > 0
+    assert any("are in no figure" in item["text"] for item in result.findings)

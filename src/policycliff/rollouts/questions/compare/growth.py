@@ -15,8 +15,11 @@ from policycliff.rollouts.questions.compare.matching import Matching
 from policycliff.rollouts.scores import Scored
 
 
-def growth(sides: tuple[Scored, Scored], matching: Matching, k: int) -> list[dict[str, Any]]:
-    """Mean tie probability and best of each size over the prompts that reach k, matched ones if there are any."""
+def growth(sides: tuple[Scored, Scored], matching: Matching | None, k: int) -> list[dict[str, Any]]:
+    """Mean tie probability and best of each size over the prompts that reach k: the matched ones if there are any.
+
+    Without a matching, over all prompts of either table.
+    """
     curves = [_curve(scored, groups, k) for scored, groups in zip(sides, _kept(sides, matching, k), strict=True)]
     names = ("tied_whole", "best_whole"), ("tied_part", "best_part")
     return [
@@ -36,10 +39,10 @@ def sizes_up_to(k: int) -> list[int]:
     return sorted({size for power in powers for size in (power, power * 3 // 2) if size < k} | {k})
 
 
-def _kept(sides: tuple[Scored, Scored], matching: Matching, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _kept(sides: tuple[Scored, Scored], matching: Matching | None, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Groups of either table that reach k; of matched ones, those that do in both."""
     reach = [scored.layout.prompts[scored.layout.group_sizes >= k] for scored in sides]
-    if matching.by == "nothing":
+    if matching is None or matching.by == "nothing":
         return reach[0], reach[1]
     both = np.isin(matching.first, reach[0]) & np.isin(matching.second, reach[1])
     return matching.first[both], matching.second[both]

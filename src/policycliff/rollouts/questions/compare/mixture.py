@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-def mixture_of(reward: str | Mapping[str, float]) -> Mixture:
+def mixture_of(reward: str | Mapping[str, float | int]) -> Mixture:
     """Columns with their weights.
 
     >>> mixture_of("0.8*rm - length*0.001")
@@ -39,7 +39,11 @@ def mixture_of(reward: str | Mapping[str, float]) -> Mixture:
         return _checked(_parse(reward), reward)
     if not reward:
         raise InvalidInputError("a reward needs a column; got an empty dictionary.")
-    return _checked([(str(name), float(weight)) for name, weight in reward.items()], repr(reward))
+    try:
+        terms = [(str(name), float(weight)) for name, weight in reward.items()]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInputError(f"reward {reward!r}: every weight must be a number.") from None
+    return _checked(terms, repr(reward))
 
 
 def written(mixture: Mixture) -> str:

@@ -5,6 +5,7 @@ first and second scores hold both errors already. If B were nothing but A scored
 sets have nothing in common would be a sum of independent 0/1 draws with these probabilities (a Poisson binomial).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +13,14 @@ import numpy as np
 from scipy.special import ndtr
 
 from policycliff.rollouts.analyses.flips import flip_probability
-from policycliff.rollouts.analyses.noise import Noise, noise_of_column, noise_of_effective
+from policycliff.rollouts.analyses.noise import Noise, RerunPairs, noise_of_column, noise_of_effective
 from policycliff.rollouts.scores import Reward, Scored, column_reward
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Float64
 
 _MOST_EXACT = 2000
+_RESAMPLES, _MOST_ROWS_RESAMPLED = 19, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,14 @@ class Rescoring:
     Attributes:
         probability: (prompts,) that the new best set has nothing in common with today's.
         draws: Simulations behind each probability.
+        share_at_most: Their mean with the greatest noise that the estimate allows (95 %).
         p: Probability of as many changed prompts as observed, or more, if the other reward were this one scored again.
-        p_at_most: The same with the greatest sigma that the estimate allows; equal to `p` where sigma is given.
+        p_at_most: The same with that noise; equal to `p` where sigma is given.
     """
 
     probability: Float64[np.ndarray, " prompts"]
     draws: int
+    share_at_most: float
     p: float
     p_at_most: float
 
@@ -45,6 +49,7 @@ class Rescoring:
         low, high = max(0.0, expected - half), min(1.0, expected + half)
         return {
             "expected_share": {"value": expected, "low": low, "high": high},
+            "expected_share_at_most": self.share_at_most,
             "draws": self.draws,
             "p": self.p,
             "p_at_most": self.p_at_most,
@@ -67,11 +72,38 @@ def rescored(scored: Scored, noise: Noise, *, observed: int, seed: int) -> Resco
         return None
     probability, draws = flip_probability(scored, _of_a_difference(noise, noise.sigma), seed=seed)
     p = at_least(probability, observed, draws)
+    most = [_at_noise(scored, item, observed, seed) for item in _greater(scored, noise, seed)]
+    largest = max([float(probability.mean()), *(share for share, _ in most)])
+    return Rescoring(probability, draws, largest, p, max([p, *(p for _, p in most)]))
+
+
+def _greater(scored: Scored, noise: Noise, seed: int) -> Iterator[Noise]:
+    """As much noise as its estimate allows (95 %): the end of sigma's interval, or 19 resamples of the pairs of scores.
+
+    None where it is given, where no repeat differed, and for tables too large to do it 19 times.
+    """
+    if noise.pairs is not None:
+        yield from _resampled(noise, seed) if len(scored.layout.rows) <= _MOST_ROWS_RESAMPLED else ()
+        return
     high = (noise.to_dict()["sigma"] or {}).get("high")
-    if noise.pairs is not None or high is None or high <= noise.sigma:
-        return Rescoring(probability, draws, p, p)
-    most, _ = flip_probability(scored, _of_a_difference(noise, high), seed=seed)
-    return Rescoring(probability, draws, p, max(p, at_least(most, observed, draws)))
+    if high is not None and noise.sigma is not None and high > noise.sigma:
+        yield _of_a_difference(noise, high)
+
+
+def _at_noise(scored: Scored, noise: Noise, observed: int, seed: int) -> tuple[float, float]:
+    """Expected share of changed choices, and the probability of as many as observed."""
+    probability, draws = flip_probability(scored, noise, seed=seed)
+    return float(probability.mean()), at_least(probability, observed, draws)
+
+
+def _resampled(noise: Noise, seed: int) -> Iterator[Noise]:
+    """Resamples of the pairs of scores: the greatest of 19 figures is a 95 % bound."""
+    rng = np.random.default_rng(seed)
+    if noise.pairs is None:
+        return
+    for _ in range(_RESAMPLES):
+        drawn = np.sort(rng.integers(0, len(noise.pairs.first), size=len(noise.pairs.first)))
+        yield replace(noise, pairs=RerunPairs(noise.pairs.first[drawn], noise.pairs.residuals[drawn]))
 
 
 def at_least(probability: Float64[np.ndarray, " prompts"], observed: int, draws: int) -> float:

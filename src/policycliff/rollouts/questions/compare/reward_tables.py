@@ -130,7 +130,7 @@ def _by_margin(figures: Figures) -> dict[str, Any] | None:
 
 def _sources(figures: Figures) -> dict[str, Any] | None:
     found = figures["sources"]
-    if found is None:
+    if found is None or len(found["rows"]) < 2:
         return None
     if not found["compete"]:
         return answer_table(

@@ -3,7 +3,6 @@
 from typing import Any
 
 from policycliff.rollouts.analyses.findings.words import NOTABLE, number, percent
-from policycliff.rollouts.analyses.pairs import MIN_EFFECTIVE_SAMPLES
 from policycliff.rollouts.questions.answer import Severity, finding
 
 Figures = dict[str, Any]
@@ -17,35 +16,8 @@ def reward_findings(figures: Figures) -> list[dict[str, Any]]:
     rest = [_noise(figures), _truth(figures), _ties(figures), _regret(figures), _sources(figures), _soft(figures)]
     return [
         finding(main, _main(figures), statement="Prop 4.6"),
-        *(_lowered(item, main) for item in [*rest, _drivers(figures)] if item is not None),
+        *(_lowered(item, main) for item in [*rest, _drivers(figures), _left_out(figures)] if item is not None),
     ]
-
-
-def reward_limits(figures: Figures) -> list[str]:
-    """What the comparison cannot know."""
-    limits = [
-        "The choices are among the sampled completions: what a policy trained on B would write is not among them.",
-        "A p-value says whether A and B differ in a figure over prompts like these, not which of them is right; that "
-        "needs --truth.",
-        "The permutation test has no meaning for the share of prompts whose choice changes: swapping A and B leaves "
-        "it as it is. That share is set beside scoring again.",
-    ]
-    _, found = known_noise(figures)
-    if found is None:
-        limits.append(
-            "The noise of neither reward is known, so nobody can say how many choices scoring again would change. Give "
-            "--noise, or --rerun with a second score."
-        )
-    elif found["left_out"]:
-        left_out = ", ".join(found["left_out"])
-        limits.append(f"The noise of {left_out} is not known and counts as 0, so scoring again may change more.")
-    if figures["pair"]["effective_sample_size_median"] < MIN_EFFECTIVE_SAMPLES:
-        limits.append(
-            f"At beta = {figures['beta']:.3g} the reweighted samples are worth "
-            f"{figures['pair']['effective_sample_size_median']:.2g} completions a prompt: their total variation is "
-            "that of a policy over these completions only."
-        )
-    return limits
 
 
 def known_noise(figures: Figures) -> tuple[str, dict[str, Any] | None]:
@@ -82,8 +54,12 @@ def _main(figures: Figures) -> str:
     if found is None:
         return f"{text}. Whether that is more than noise cannot be said: the noise of the rewards is not known."
     expected = f"{100 * found['expected_share']['value']:.3g} %"
-    verdict = "this is more than noise" if found["p_at_most"] < LEVEL else "this may be noise alone"
-    return f"{text}. Scoring again by {side} would do that in {expected}: {verdict} ({by_chance(found['p_at_most'])})."
+    text += f". Scoring again by {side} would do that in {expected}"
+    if found["p_at_most"] < LEVEL:
+        return f"{text}: this is more than noise ({by_chance(found['p_at_most'])})."
+    if found["p"] < LEVEL:
+        return f"{text}, but its noise is known too roughly to tell ({by_chance(found['p_at_most'])} at its greatest)."
+    return f"{text}: this may be noise alone ({by_chance(found['p'])})."
 
 
 def _in_truth(row: dict[str, Any]) -> str:
@@ -105,8 +81,8 @@ def _noise(figures: Figures) -> dict[str, Any] | None:
     text = f"{side}'s noise is {sigma['value']:.3g} a score ({found['origin']}"
     text += f", {found['samples']} samples)" if found["samples"] else ")"
     text += f"; of {side} scored again we expect {percent(expected)} changed choices in a table of this size"
-    if found["p"] < LEVEL <= found["p_at_most"]:
-        text += "; the estimate of the noise is too uncertain to rule it out"
+    if found["expected_share_at_most"] > expected["value"]:
+        text += f", and up to {100 * found['expected_share_at_most']:.3g} % with as much noise as the samples allow"
     return finding("note", text + ".", statement="Result 1")
 
 
@@ -180,6 +156,17 @@ def _drivers(figures: Figures) -> dict[str, Any] | None:
         "greatest are listed."
     )
     return finding("note", text)
+
+
+def _left_out(figures: Figures) -> dict[str, Any] | None:
+    left_out = figures["prompts_left_out"]
+    if not left_out:
+        return None
+    return finding(
+        "note",
+        f"{left_out} of {left_out + figures['prompts']} prompts are in no figure: fewer than two of their completions "
+        "have both scores.",
+    )
 
 
 def _test(figures: Figures, name: str) -> Any:

@@ -20,8 +20,9 @@ from policycliff.rollouts.questions.compare.margins import by_margin
 from policycliff.rollouts.questions.compare.mixture import Mixture, written
 from policycliff.rollouts.questions.compare.noise import Rescoring, noise_of, rescored
 from policycliff.rollouts.questions.compare.permutation import holm, sign_flip_test
+from policycliff.rollouts.questions.compare.reward_limits import reward_limits
 from policycliff.rollouts.questions.compare.reward_tables import reward_tables
-from policycliff.rollouts.questions.compare.reward_words import reward_findings, reward_limits
+from policycliff.rollouts.questions.compare.reward_words import reward_findings
 from policycliff.rollouts.questions.compare.sources import sources
 from policycliff.rollouts.reading.load import LoadedRollouts
 from policycliff.rollouts.scores import Reward, Scored, column_reward, effective_reward_of, scorer_of
@@ -63,6 +64,7 @@ def compare_rewards(
         "a": names[0],
         "b": names[1],
         "prompts": one.layout.n_prompts,
+        "prompts_left_out": table.n_groups - one.layout.n_prompts,
         "completions": len(one.layout.rows),
         "moves": choices.moves(one, two),
         "top_pair": {"a": choices.top_pair(one, two), "b": choices.top_pair(two, one)},

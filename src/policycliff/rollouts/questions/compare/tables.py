@@ -89,7 +89,7 @@ def compare_tables(
         "matching": _matching_figures(whole, part, matching, found),
         "overlap": {"b_in_a": shared.second_in_first, "a_in_b": shared.first_in_second, "texts": shared.texts},
         "figures": rows,
-        "growth": growth((whole.scored, part.scored), matching, k),
+        "growth": growth((whole.scored, part.scored), matching if relation == "samples" else None, k),
     }
     progress("intervals", 0.8)
     n_prompts = max(whole.loaded.table.n_groups, part.loaded.table.n_groups, len(matching.first))
