@@ -1,7 +1,8 @@
 """`policycliff mixture`: what each class of data contributes, and what their proportions decide."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from fractions import Fraction
+from typing import Any
 
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.audit import Progress, settings_from_options
@@ -33,7 +34,7 @@ def mixture(
     table: Any,
     *,
     class_column: str | None = None,
-    class_of: Literal["source"] | None = None,
+    class_of: str | None = None,
     class_rewards: Mapping[str, str] | None = None,
     proportions: Mapping[str, float] | None = None,
     progress: Progress | None = None,
@@ -110,12 +111,13 @@ def run_mixture(
 
 def _study(loaded: LoadedRollouts, mixing: Mixing, given: dict[str, float]) -> Study:
     settings, classes = loaded.settings, mixing.classes
-    everyone = mixed_reward(mixing, [1] * len(classes.names))  # type: ignore[list-item]
+    everyone = mixed_reward(mixing, [Fraction(1)] * len(classes.names))
     layout = layout_of(mixing.table, everyone.usable)
     if layout.n_prompts == 0:
         raise TableError(
-            "no prompt has two completions with a usable reward of its classes. Check --group, --class-reward and "
-            "--missing."
+            "no prompt has two completions with a usable reward of its classes. A prompt of several classes keeps the "
+            "behaviours that each of them has scored: name --behaviour, or --class-reward, which scores every "
+            "completion. Else check --group and --missing."
         )
     prompts = tuple(int(count) for count in classes.member[layout.prompts].sum(axis=0))
     empty = [name for name, count in zip(classes.names, prompts, strict=True) if count == 0]

@@ -89,8 +89,8 @@ def _averages(figures: Figures) -> dict[str, Any]:
     title = TITLES[figures["averages"]["figure"]]
     return _curves("averages", "Proportions moved: averages only", [item["class"] for item in figures["classes"]],
                    figures["averages"]["curves"], y_title=title,
-                   meaning=f"“{title}” in the mixture when the proportion of one class is moved and the others keep "
-                   "their ratios. No prompt's best behaviour changes.")  # fmt: skip
+                   meaning=f"{title.capitalize()} in the mixture when the proportion of one class is moved and the "
+                   "others keep their ratios. No prompt's best behaviour changes.")  # fmt: skip
 
 
 def _curves(key: str, title: str, classes: list[str], curves: list[list[Any]], *, y_title: str, meaning: str) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from policycliff.rollouts.analyses.weights import Walls
 from policycliff.shapes import Float64
 
+_ROUNDING = 1e-12
 GRID = np.round(np.arange(1, 40) / 40, 3)
 """Proportions at which curves are drawn."""
 
@@ -44,9 +45,10 @@ def proportion_walls(found: Walls, proportion: float) -> ProportionWalls:
     """
     below, above = (_proportion(factor, proportion) for factor in (found.below, found.above))
     off = ~found.on_wall
+    # A wall at 0 or 1, up to rounding, is none: there the class, or all others, would be left out.
     return ProportionWalls(
-        np.where((found.below > 0.0) & off, below, np.nan),
-        np.where(np.isfinite(found.above) & off, above, np.nan),
+        np.where((below > _ROUNDING) & off, below, np.nan),
+        np.where((above < 1.0 - _ROUNDING) & np.isfinite(found.above) & off, above, np.nan),
         found.on_wall,
     )
 
@@ -55,7 +57,8 @@ def changed(walls: ProportionWalls, proportion: float, at: float) -> int:
     """How many prompts have another best set at proportion `at` than at the present one."""
     if at == proportion:
         return 0
-    crossed = walls.above <= at if at > proportion else walls.below >= at
+    # A wall is computed by a few roundings: one that lies at the proportion up to these is reached.
+    crossed = walls.above <= at * (1.0 + _ROUNDING) if at > proportion else walls.below >= at * (1.0 - _ROUNDING)
     return int((crossed | walls.on_wall).sum())
 
 

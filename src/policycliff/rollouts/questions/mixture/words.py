@@ -9,6 +9,7 @@ from policycliff.rollouts.questions.mixture.headline import CHANCE, COUNTED, NO_
 from policycliff.rollouts.questions.mixture.walls import NEAR
 
 Figures = Mapping[str, Any]
+_MOST_NAMED = 4
 
 
 def findings_of(figures: Figures) -> list[dict[str, Any]]:
@@ -22,15 +23,21 @@ def _ties(figures: Figures) -> list[dict[str, Any]]:
     if not whole["value"]:
         text = f"No prompt of the mixture has {_kind(name)} ({percent(whole)})."
         return [finding("good", text, statement="Lemma 4.2")]
-    largest = max(figures["classes"], key=lambda item: item["contribution"][name]["value"] or 0.0)
-    part = largest["contribution"][name]
-    text = (
-        f"The mixture has {_kind(name)} in {percent(whole)} of its prompts. {_named(largest)}, "
-        f"{100 * largest['proportion']:.3g} % of it, brings {percent(part)} of them; alone it has them in "
-        f"{percent(largest[name])} of prompts."
-    )
+    text = f"The mixture has {_kind(name)} in {percent(whole)} of its prompts. {_by_class(figures, name)}"
     severity: Severity = severity_of(whole)  # type: ignore[assignment]
     return [finding(severity, text, statement="Lemma 4.2, Prop 2.10")]
+
+
+def _by_class(figures: Figures, name: str) -> str:
+    """Which class brings most; where all classes have the same prompts, what each has alone."""
+    largest = max(figures["classes"], key=lambda item: item["contribution"][name]["value"] or 0.0)
+    if figures["shared_prompts"] == figures["prompts"]:
+        alone = ", ".join(f"{_named(item)} {percent(item[name])}" for item in figures["classes"][:_MOST_NAMED])
+        return f"Under the reward of one class alone: {alone}."
+    return (
+        f"{_named(largest)}, {100 * largest['proportion']:.3g} % of it, brings "
+        f"{percent(largest['contribution'][name])} of them; alone it has them in {percent(largest[name])} of prompts."
+    )
 
 
 def _proportions(figures: Figures) -> list[dict[str, Any]]:
@@ -75,8 +82,8 @@ def _opened(figures: Figures) -> list[dict[str, Any]]:
     if not row["ties_opened"]:
         return []
     text = (
-        f"{_named(row)} is a tie-breaker: without it {row['ties_opened']} of {figures['shared_prompts']} shared prompts "
-        "have a wider best set, which its reward narrows at any proportion above 0."
+        f"{_named(row)} is a tie-breaker: without it {row['ties_opened']} of {figures['shared_prompts']} shared "
+        "prompts have a wider best set, which its reward narrows at any proportion above 0."
     )
     return [finding("note", text, statement="Prop 3.2")]
 
@@ -90,7 +97,7 @@ def _without(figures: Figures) -> list[dict[str, Any]]:
         if certain:
             row = max(certain, key=lambda item: abs(item[name]["value"]))
             was = figures["mixture"][name]["value"]
-            told = f"“{TITLES[name]}” goes from {was:.3g} to {was + row[name]['value']:.3g}"
+            told = f"'{TITLES[name]}' goes from {was:.3g} to {was + row[name]['value']:.3g}"
             found.append(f"without {_named(row)} {told}, by {number(row[name])}")
     if not found:
         text = "Leaving a class out changes no headline figure beyond its interval."
@@ -115,7 +122,7 @@ def _kind(name: str) -> str:
 
 
 def _named(item: Figures) -> str:
-    return f"“{item['class']}”"
+    return f"'{item['class']}'"
 
 
 def _distance(item: Figures) -> float:

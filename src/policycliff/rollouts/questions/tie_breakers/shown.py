@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.rollouts.questions.answer import answer_table, column, line_plot
-from policycliff.rollouts.questions.tie_breakers.words import chosen_of, named_ties, signed
+from policycliff.rollouts.questions.tie_breakers.words import leading, named_ties, signed
 
 Row = Mapping[str, Any]
 
@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 def tables_of(figures: Row) -> list[dict[str, Any]]:
     """What each candidate does to the ties; what its weight may be; the curve of the one recommended."""
     rows = [row for row in figures["candidates"] if "note" not in row]
-    chosen = chosen_of(figures) or (rows[0] if rows else None)
+    chosen = leading(figures) or (rows[0] if rows else None)
     tables = [_ties_table(rows, figures), _weights_table(rows)]
     if chosen is not None and chosen["curve"]:
         tables.append(_curve_table(chosen))

@@ -8,7 +8,7 @@ import numpy as np
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.analyses.degeneracy import consequences
 from policycliff.rollouts.audit import Progress, settings_from_options
-from policycliff.rollouts.intervals import with_intervals
+from policycliff.rollouts.intervals import share, with_intervals
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.tie_breakers.aspects import aspects_of
 from policycliff.rollouts.questions.tie_breakers.candidates import (
@@ -111,6 +111,7 @@ def _answer_of(
         "tied_prompts": int(main.is_tied.sum()),
         "ties": int(matters.sum()),
         "ties_are": counted,
+        "ties_share": with_intervals(share(matters), n_prompts=table.n_groups, seed=settings.seed),
         "truth": None if table.truth is None else table.truth.name,
         "candidates": rows,
         "recommended": None if chosen is None else {key: chosen[key] for key in ("candidate", "prefer")},
@@ -122,7 +123,7 @@ def _answer_of(
         findings=findings_of(figures),
         figures=figures,
         settings=settings_of(loaded) | {"candidates": [item.name for item in candidates], "weight": weight},
-        limits=_LIMITS,
+        limits=[*_LIMITS, *([_LCPO] if any(item.alpha is not None for item in candidates) else [])],
     )
 
 
@@ -158,4 +159,9 @@ _LIMITS = (
     "candidate alone. Name few, or check the one chosen on other prompts.",
     "Truth is that of the completions there are. Training moves the policy along the tie-breaker, to completions that "
     "nobody has sampled: shorter and shorter, for instance.",
+)
+
+_LCPO = (
+    "lcpo adds -ALPHA |TARGET - n| to the reward: LCPO's own objective, 1[correct] - ALPHA |TARGET - n|, only where "
+    "the reward is 1 for a correct completion and 0 for any other."
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.rollouts.analyses.findings.words import number, percent
+from policycliff.rollouts.analyses.findings.words import number, percent, severity_of
 from policycliff.rollouts.questions.answer import Severity, finding
 
 Row = Mapping[str, Any]
@@ -29,9 +29,9 @@ def findings_of(figures: Row) -> list[dict[str, Any]]:
     if figures["ties"] == 0:
         return [finding("good", _nothing_to_break(figures), statement="Prop 2.10")]
     chosen = chosen_of(figures)
-    found = [_no_choice(figures, rows) if chosen is None else _choice(figures, chosen)]
-    found += [] if chosen is None else _no_signal(chosen)
-    found += _harmful(rows, figures["truth"])
+    found = [_no_choice(figures, leading(figures)) if chosen is None else _choice(figures, chosen)]
+    found += [] if chosen is None else _no_signal(figures, chosen)
+    found += _harmful(figures, rows)
     lacking = [row for row in figures["candidates"] if row["prompts_without_values"] and row["prefer"] == "larger"]
     found += [
         finding("note", f"{row['candidate']} has no value for some completion of {row['prompts_without_values']} "
@@ -48,6 +48,15 @@ def chosen_of(figures: Row) -> Row | None:
     return None if wanted is None else next(row for row in rows if wanted.items() <= row.items())
 
 
+def leading(figures: Row) -> Row | None:
+    """Figures of the candidate recommended, else of the best among those that resolve some tie."""
+    chosen = chosen_of(figures)
+    able = [row for row in figures["candidates"] if "note" not in row and row["resolved_share"]["count"] > 0]
+    if chosen is not None or not able:
+        return chosen
+    return max(able, key=lambda row: row["truth"]["gain"]["value"] or 0.0)
+
+
 def _choice(figures: Row, row: Row) -> dict[str, Any]:
     known = figures["truth"] is not None
     text = f"Take {signed(row)}: it resolves {percent(row['resolved_share'])} of the {named_ties(figures)}"
@@ -57,8 +66,7 @@ def _choice(figures: Row, row: Row) -> dict[str, Any]:
         text += f", where it raises {figures['truth']} from {before} to {after}, by {number(gain)}. "
     else:
         text += ". Which direction is right the table cannot say without --truth. "
-    severity: Severity = "warning" if row["only_breaks_ties"] is False else "good"
-    return finding(severity, text + _about_weight(row), statement="Prop 3.2")
+    return finding(_severity(figures), text + _about_weight(row), statement="Prop 3.2")
 
 
 def _about_weight(row: Row) -> str:
@@ -72,24 +80,23 @@ def _about_weight(row: Row) -> str:
         return text + ("." if row["weight"] is None else f"; {row['weight']:.3g} ({row['weight_origin']}) is below it.")
     cost = row["at_weight"]
     return (
-        f"{text}; at {row['weight']:.3g} ({row['weight_origin']}) it overturns {percent(cost['overturned_share'])} of "
-        f"all prompts and gives up {number(cost['reward_lost'])} of the reward."
+        f"{text}; at {row['weight']:.3g} ({row['weight_origin']}) it overturns the best of "
+        f"{percent(cost['overturned_share'])} of all prompts and gives up {number(cost['reward_lost'])} of the reward."
     )
 
 
-def _no_choice(figures: Row, rows: Sequence[Row]) -> dict[str, Any]:
-    able = [row for row in rows if row["resolved_share"]["count"] > 0]
-    if not able:
-        return finding("warning", f"No candidate resolves any of the {named_ties(figures)}.", statement="Prop 3.2")
-    best = max(able, key=lambda row: row["truth"]["gain"]["value"] or 0.0)
+def _no_choice(figures: Row, best: Row | None) -> dict[str, Any]:
+    if best is None:
+        text = f"No candidate resolves any of the {named_ties(figures)}."
+        return finding(_severity(figures), text, statement="Prop 3.2")
     text = (
         f"No candidate gains {figures['truth']} for certain on the {named_ties(figures)}: the best, {signed(best)}, "
-        f"changes it by {number(best['truth']['gain'])}. Whichever is taken, something else than the truth decides."
+        f"changes it by {number(best['truth']['gain'])}. Whichever is taken, something else than the truth decides. "
     )
-    return finding("warning", text, statement="Prop 3.2")
+    return finding(_severity(figures), text + _about_weight(best), statement="Prop 3.2")
 
 
-def _no_signal(row: Row) -> list[dict[str, Any]]:
+def _no_signal(figures: Row, row: Row) -> list[dict[str, Any]]:
     alone = row["no_signal_but_this_share"]
     if alone["count"] == 0:
         return []
@@ -97,18 +104,29 @@ def _no_signal(row: Row) -> list[dict[str, Any]]:
         f"In {percent(alone)} of prompts every completion has the same reward, also where all fail: with group "
         f"normalisation {row['candidate']} alone is trained on there, at full size whatever its weight."
     )
-    return [finding("warning", text, statement="Result 8")]
+    return [finding(_besides(figures), text, statement="Result 8")]
 
 
-def _harmful(rows: Sequence[Row], truth: str | None) -> list[dict[str, Any]]:
+def _harmful(figures: Row, rows: Sequence[Row]) -> list[dict[str, Any]]:
     known = [row for row in rows if row["truth"] is not None and row["truth"]["gain"]["high"] is not None]
     losing = sorted((row for row in known if row["truth"]["gain"]["high"] < 0.0), key=_gain)
     if not losing:
         return []
     told = "; ".join(f"{signed(row)} by {number(row['truth']['gain'])}" for row in losing[:_MOST_NAMED])
     more = f"; and {len(losing) - _MOST_NAMED} more" if len(losing) > _MOST_NAMED else ""
-    text = f"The wrong way round, a tie-breaker lowers {truth} where there was a tie: {told}{more}."
-    return [finding("warning", text, statement="Prop 3.1")]
+    text = f"The wrong way round, a tie-breaker lowers {figures['truth']} where there was a tie: {told}{more}."
+    return [finding(_besides(figures), text, statement="Prop 3.1")]
+
+
+def _severity(figures: Row) -> Severity:
+    """How bad it is that there are ties to break; never good, so that the answer comes first."""
+    severity: Severity = severity_of(figures["ties_share"])  # type: ignore[assignment]
+    return "note" if severity == "good" else severity
+
+
+def _besides(figures: Row) -> Severity:
+    """What is said besides is no graver than the answer."""
+    return "note" if _severity(figures) == "note" else "warning"
 
 
 def _nothing_to_break(figures: Row) -> str:
