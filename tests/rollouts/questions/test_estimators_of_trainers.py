@@ -6,11 +6,14 @@ double precision on `FULL` and `HOLES`: six groups of four, three rewards with `
 with epsilon 1e-4. None is a missing score.
 """
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 
 from policycliff.rollouts.questions.estimators.advantages import estimates
+from policycliff.rollouts.questions.estimators.question import estimators
 from policycliff.rollouts.questions.estimators.sample import sample_of, scored_sum
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.settings import AuditSettings
@@ -279,3 +282,33 @@ def test_nemo_rl_divides_by_the_others_standard_deviation():
     found = advantages(scores, epsilon=1e-6)["loo_normalised"]
     np.testing.assert_allclose(found[:4], expected, rtol=1e-9)
     assert found[7] == pytest.approx(-0.35)
+
+
+LOGS = Path(__file__).parents[2] / "data" / "formats" / "trl"
+
+
+@pytest.mark.parametrize(
+    ("run", "brevity", "estimator"),
+    [
+        ("text", 1.0, "grpo"),
+        ("chat", 0.5, "grpo"),
+        ("unscaled", 0.5, "dr_grpo"),
+        ("batch", 1.0, "batch"),
+        ("normalised_first", 1.0, "gdpo"),
+    ],
+)
+def test_logs_of_real_trl_runs_are_recognised(run, brevity, estimator):
+    # `make.py` beside the logs trained with these weights and settings; groups are blocks of four rows.
+    logs = [pl.read_parquet(path) for path in sorted((LOGS / run).glob("*.parquet"))]
+    frame = pl.concat(log.select("step", "letters", "brevity", "advantage") for log in logs)
+    answered = estimators(frame, rewards={"letters": 1.0, "brevity": brevity}, missing="zero", group_size=4)
+    found = answered.to_dict()["figures"]
+    assert found["logged_advantages"]["equal"] == [estimator]
+    assert found["batches"]["count"] == len(logs)
+    other = estimators(frame, rewards={"letters": 1.0, "brevity": 3.0}, missing="zero", group_size=4)
+    assert other.to_dict()["figures"]["logged_advantages"]["equal"] == []
+
+
+def test_tiny_rewards_are_not_called_tied():
+    frame = pl.DataFrame({"prompt": ["p"] * 3, "score": [0.0, 1e-200, 0.0]})
+    assert not any("All groups are tied" in item["text"] for item in estimators(frame, rewards=["score"]).findings)

@@ -62,6 +62,7 @@ def _advantages(logged: Figures) -> dict[str, Any]:
     text = (
         f"The logged advantages ({name}) are not those of any estimator with these weights. Nearest is {TITLES[best]}: "
         f"times {number(fits[best]['factor'])} it explains {percent(max(explained[best], 0.0))} of them, and "
-        f"{percent(fits[best]['equal_share'])} of the rows are equal. Check weights, groups, batches and --epsilon."
+        f"{percent(fits[best]['equal_share'])} of the rows are equal. Check weights, groups, "
+        "batches, --epsilon and, where scores are missing, --missing zero."
     )
     return finding("warning", text)

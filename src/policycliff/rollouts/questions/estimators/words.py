@@ -56,7 +56,7 @@ def _near(figures: Figures) -> Finding | None:
     groups, grpo = figures["groups"], figures["estimators"]["grpo"]
     threshold = groups["near_threshold"]
     reach = f"a standard deviation of at most {number(threshold['value'])}, {threshold['origin']}"
-    if grpo["rms"] == 0.0:
+    if groups["tied"]["count"] == groups["total"]:
         return finding(
             "critical", "All groups are tied: every estimator that compares within groups has no signal at all."
         )
