@@ -288,3 +288,21 @@ def test_tables_of_other_rewards_or_without_groups_are_refused():
         compare(a, b.rename({"reward": "total_reward"}))
     with pytest.raises(TableError, match=r"B .* has no prompt with two completions"):
         compare(a, b.unique("prompt"), rewards=["reward"])
+
+
+def test_letters_that_are_all_there_are_no_proof_of_removal():
+    """A hundred answers hold every four of another policy; texts of their own tell removal from chance."""
+    rng = np.random.default_rng(0)
+
+    def answers(size: int) -> pl.DataFrame:
+        letters = rng.choice(["A", "B"], size=10 * size)
+        prompts = np.repeat([f"question {i}" for i in range(10)], size)
+        return pl.DataFrame({"prompt": prompts, "completion": letters, "reward": (letters == "A").astype(float)})
+
+    result = compare(answers(100), answers(4), rewards=["reward"], permutations=9)
+    assert result.to_dict()["figures"]["overlap"]["b_in_a"] == 1.0
+    assert result.to_dict()["figures"]["relation"] == "samples"
+    assert any("may be chance" in item["text"] for item in result.findings)
+    whole = answers(100)
+    part = whole.filter(pl.col("prompt") != "question 3")
+    assert compare(whole, part, rewards=["reward"], permutations=9).to_dict()["figures"]["relation"] == "removal"

@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from policycliff.rollouts.reading.load import LoadedRollouts
-from policycliff.rollouts.segments import segment_of
+from policycliff.rollouts.segments import segment_of, segment_sum
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Int64
 
 _SAME = "same"
+_NEW_TEXTS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,21 @@ def overlap(first: RolloutTable, second: RolloutTable, matching: Matching) -> Ov
     scores = [name for name in frames[0].columns if name.startswith("s:")]
     both, texts = _common(frames, ["pair", "text", *scores]), _common(frames, ["pair", "text"])
     return Overlap(both / second.n_rows, both / first.n_rows, texts / second.n_rows)
+
+
+def is_part(whole: RolloutTable, part: RolloutTable, pairs: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Whether a table all of whose rows are in another one has them from there, and not by chance.
+
+    A new sample of the same policy shows a text that the whole lacks about as often as the whole shows one once
+    (Good 1953). Of a true part that many new texts are missing; fewer than `_NEW_TEXTS` of them prove nothing, as where
+    completions are single letters. Groups that are whole are the same rows in any case.
+    """
+    sizes, kept = np.diff(whole.offsets), np.diff(part.offsets)[pairs[1]]
+    if whole.text is None or (sizes[pairs[0]] == kept).all():
+        return whole.text is not None
+    _, where, counts = np.unique(whole.text, return_inverse=True, return_counts=True)
+    once = segment_sum(counts[where] == 1, whole.offsets) / sizes
+    return float((once[pairs[0]] * kept).sum()) >= _NEW_TEXTS
 
 
 def _names(table: RolloutTable) -> pl.Series:

@@ -9,6 +9,7 @@ A hyphen within a bare name belongs to the name; a minus stands apart from the n
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from policycliff.errors import InvalidInputError
 from policycliff.rollouts.settings import LARGEST_NUMBER
@@ -24,7 +25,7 @@ _TOKEN = re.compile(
 )
 
 
-def mixture_of(reward: str | Mapping[str, float | int]) -> Mixture:
+def mixture_of(reward: str | Mapping[str, Any]) -> Mixture:
     """Columns with their weights.
 
     >>> mixture_of("0.8*rm - length*0.001")

@@ -117,14 +117,21 @@ def _narrower(figures: Figures) -> dict[str, Any] | None:
 
 def _shared(figures: Figures) -> dict[str, Any] | None:
     found = figures["overlap"]
-    if found["texts"] is not None and found["texts"] == 1.0 and not found["b_in_a"]:
+    if found["texts"] == 1.0 and found["b_in_a"] < 1.0:
         return finding(
             "warning",
-            "All completions of B are in A, with other rewards: this compares two scorings of the same rows. Join them "
-            "into one table and compare the two columns with --in.",
+            "All completions of B are in A, but with other rewards: this compares two scorings of the same rows. "
+            "Join them into one table and compare the two columns with --in.",
         )
     if found["b_in_a"] is None or found["b_in_a"] <= _MANY_SHARED:
         return None
+    if found["b_in_a"] == 1.0 or found["a_in_b"] == 1.0:
+        inner, outer = ("B", "A") if found["b_in_a"] == 1.0 else ("A", "B")
+        return finding(
+            "note",
+            f"All rows of {inner} are in {outer} too, but completions repeat so often that this may be chance: the "
+            "tables are taken for two samples.",
+        )
     return finding(
         "note",
         f"{100 * found['b_in_a']:.3g} % of B's rows are in A too, with the same rewards: unless the policy repeats "

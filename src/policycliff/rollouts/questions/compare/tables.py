@@ -17,7 +17,7 @@ from policycliff.rollouts.audit import Progress
 from policycliff.rollouts.intervals import with_intervals
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.compare.growth import growth
-from policycliff.rollouts.questions.compare.matching import Matching, Overlap, match, overlap
+from policycliff.rollouts.questions.compare.matching import Matching, Overlap, is_part, match, overlap
 from policycliff.rollouts.questions.compare.prompts import removed_prompts, sample_prompts
 from policycliff.rollouts.questions.compare.removal import removal_figures
 from policycliff.rollouts.questions.compare.samples import sample_figures
@@ -155,10 +155,13 @@ def _common(sizes: dict[str, int], asked: int | None, sides: tuple[Side, Side]) 
 
 def _relation(a: Side, b: Side, matching: Matching, shared: Overlap) -> tuple[Side, Side, Matching, str]:
     """The larger table first where one is the other with rows removed; else A and B as two samples."""
-    if shared.second_in_first == 1.0:
-        return a, b, matching, "removal"
-    if shared.first_in_second == 1.0:
-        return b, a, replace(matching, first=matching.second, second=matching.first), "removal"
+    turned = replace(matching, first=matching.second, second=matching.first)
+    for contained, whole, part, pairs in (
+        (shared.second_in_first, a, b, matching),
+        (shared.first_in_second, b, a, turned),
+    ):
+        if contained == 1.0 and is_part(whole.loaded.table, part.loaded.table, (pairs.first, pairs.second)):
+            return whole, part, pairs, "removal"
     return a, b, matching, "samples"
 
 
