@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from policycliff.cli import options as opt
+from policycliff.cli.questions.behaviours import behaviours
 from policycliff.cli.questions.compare import compare
 from policycliff.cli.questions.estimators import estimators
 from policycliff.cli.questions.mixture import mixture
@@ -237,6 +238,7 @@ def convert(  # noqa: PLR0917 - a signature that Typer reads
 
 
 app.command()(compare)
+app.command()(behaviours)
 app.command()(prefix_tree)
 
 
