@@ -1,5 +1,6 @@
 """Example prompts with the text around a parting: the end of the common prefix, then two continuations."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,11 @@ from policycliff.rollouts.questions.prefix_tree.losses import lost_at
 from policycliff.rollouts.questions.prefix_tree.traces import Traces
 from policycliff.rollouts.questions.prefix_tree.tree import PrefixTree
 from policycliff.rollouts.table import RolloutTable
-from policycliff.shapes import Int64
+from policycliff.shapes import Bool, Float64, Int64
 
 MOST_EXAMPLES = 8
-ENDS = "(ends)"
-_SHOWN = 48
+BEGINNING, ENDS = "(the beginning)", "(ends)"
+_SHOWN, _BEFORE = 48, 16
 
 
 def tied_examples(table: RolloutTable, traces: Traces, tree: PrefixTree) -> list[dict[str, Any]]:
@@ -21,14 +22,12 @@ def tied_examples(table: RolloutTable, traces: Traces, tree: PrefixTree) -> list
     nodes, scored = tree.nodes, tree.scored
     first = tree.on_best & (nodes.best_actions > 1) & (nodes.depth == first_depth(tree)[nodes.prompt])
     best_draws = np.add.reduceat(np.where(scored.best, scored.layout.draws, 0), scored.layout.behaviour_offsets[:-1])
-    chosen = _largest(np.where(first, best_draws[nodes.prompt], 0))
     found = []
-    for node in chosen:
-        branch = _branches(tree, node)
-        best = scored.best[nodes.first[node] : nodes.last[node]]
-        one = int(np.argmax(best))
-        other = int(np.argmax(best & (branch != branch[one])))
-        found.append(_example(table, traces, tree, node, (one, other)))
+    for node in _largest(np.where(first, best_draws[nodes.prompt], 0)):
+        ways = _ways(tree, node)
+        drawn = np.bincount(ways.number, weights=ways.draws * ways.best)
+        common, next_common = np.argsort(-drawn, kind="stable")[:2].tolist()
+        found.append(_example(table, traces, tree, node, (common, next_common)))
     return found
 
 
@@ -38,17 +37,16 @@ def losing_examples(table: RolloutTable, traces: Traces, tree: PrefixTree) -> li
     lost = lost_at(tree)
     costliest = np.zeros(scored.layout.n_prompts)
     np.maximum.at(costliest, nodes.prompt, lost)
-    chosen = _largest(np.where(lost == costliest[nodes.prompt], lost, 0.0))
     found = []
-    for node in chosen:
-        branch = _branches(tree, node)
-        below = slice(nodes.first[node], nodes.last[node])
-        best, values = scored.best[below], scored.values[below]
-        one = int(np.argmax(best))
-        leaves = ~np.isin(branch, branch[best])
-        other = int(np.argmax(np.where(leaves, values, -np.inf)))
-        gap = float(values[one] - values[other])
-        found.append(_example(table, traces, tree, node, (one, other)) | {"gap": gap, "lost": float(lost[node])})
+    for node in _largest(np.where(lost == costliest[nodes.prompt], lost, 0.0)):
+        ways = _ways(tree, node)
+        followed = np.bincount(ways.number, weights=ways.draws * ways.best)
+        best_of_way = np.maximum.reduceat(ways.values, np.searchsorted(ways.number, np.arange(len(followed))))
+        lost_on = np.bincount(ways.number, weights=ways.draws * (nodes.best[node] - ways.values))
+        costly = int(np.argmax(np.where(followed == 0, lost_on, -1.0)))
+        gap = float(nodes.best[node] - best_of_way[costly])
+        item = _example(table, traces, tree, node, (int(np.argmax(followed)), costly))
+        found.append(item | {"gap": gap, "lost": float(lost[node])})
     return found
 
 
@@ -58,23 +56,35 @@ def _largest(weight: np.ndarray) -> list[int]:
     return order[weight[order] > 0].tolist()
 
 
-def _branches(tree: PrefixTree, node: int) -> Int64[np.ndarray, " traces"]:
-    """Number of the action that each trace below a branching takes there."""
-    first, last = tree.nodes.first[node], tree.nodes.last[node]
-    changes = tree.rows.shared[first:last] == tree.nodes.depth[node]
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The traces below a branching: the number of the way on that each takes there, its draws, reward, whether best."""
+
+    number: Int64[np.ndarray, " traces"]
+    draws: Int64[np.ndarray, " traces"]
+    values: Float64[np.ndarray, " traces"]
+    best: Bool[np.ndarray, " traces"]
+
+
+def _ways(tree: PrefixTree, node: int) -> _Ways:
+    below = slice(int(tree.nodes.first[node]), int(tree.nodes.last[node]))
+    changes = tree.rows.shared[below] == tree.nodes.depth[node]
     changes[0] = False
-    return np.cumsum(changes)
+    return _Ways(
+        np.cumsum(changes), tree.scored.layout.draws[below], tree.scored.values[below], tree.scored.best[below]
+    )
 
 
 def _example(table: RolloutTable, traces: Traces, tree: PrefixTree, node: int, pair: tuple[int, int]) -> dict[str, Any]:
-    """Two traces below a branching, told by their positions there."""
-    nodes, layout = tree.nodes, tree.scored.layout
+    """Two ways on from a branching, each told by its best trace."""
+    nodes, layout, ways = tree.nodes, tree.scored.layout, _ways(tree, node)
     depth, first = int(nodes.depth[node]), int(nodes.first[node])
-    branch = _branches(tree, node)
-    draws = np.bincount(branch, weights=layout.draws[first : nodes.last[node]])
-    rows = [int(layout.rows[layout.draw_offsets[first + position]]) for position in pair]
-    lengths = [int(tree.rows.lengths[first + position]) for position in pair]
-    texts = [_opening(traces, row, depth, length) for row, length in zip(rows, lengths, strict=True)]
+    drawn = np.bincount(ways.number, weights=ways.draws)
+    chosen = [first + int(np.argmax(np.where(ways.number == way, ways.values, -np.inf))) for way in pair]
+    rows = [int(layout.rows[layout.draw_offsets[trace]]) for trace in chosen]
+    lengths = [int(tree.rows.lengths[trace]) for trace in chosen]
+    truth = [None if table.truth is None else float(table.truth.scores[row]) for row in rows]
+    texts = _openings(traces, rows, depth, lengths)
     return {
         "prompt": table.frame["__prompt_id"][rows[0]],
         "depth": depth,
@@ -82,26 +92,38 @@ def _example(table: RolloutTable, traces: Traces, tree: PrefixTree, node: int, p
         "after": _closing(traces, rows[0], depth),
         "one": texts[0],
         "other": texts[1],
-        "completions_one": int(draws[branch[pair[0]]]),
-        "completions_other": int(draws[branch[pair[1]]]),
+        "completions_one": int(drawn[pair[0]]),
+        "completions_other": int(drawn[pair[1]]),
+        "truth_one": truth[0],
+        "truth_other": truth[1],
         "completions": int(layout.group_sizes[nodes.prompt[node]]),
     }
 
 
 def _closing(traces: Traces, row: int, depth: int) -> str:
     """The end of a prefix."""
-    text = _on_one_line(traces.text(row, max(0, depth - _SHOWN), depth))
     if depth == 0:
-        return "(the beginning)"
+        return BEGINNING
+    text = _on_one_line(traces.text(row, max(0, depth - _SHOWN), depth))
     return text if len(text) <= _SHOWN else "…" + text[1 - _SHOWN :]
 
 
-def _opening(traces: Traces, row: int, depth: int, length: int) -> str:
-    """How a trace goes on behind a prefix."""
-    if depth == length:
-        return ENDS
-    text = _on_one_line(traces.text(row, depth, min(length, depth + _SHOWN)))
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+def _openings(traces: Traces, rows: list[int], depth: int, lengths: list[int]) -> list[str]:
+    """How traces go on behind a prefix, from shortly before their texts differ: long pieces often begin alike."""
+    texts = [
+        _on_one_line(traces.text(row, depth, min(length, depth + _SHOWN)))
+        for row, length in zip(rows, lengths, strict=True)
+    ]
+    start = max(0, _alike(*texts) - _BEFORE)
+    shown = [("…" if start else "") + text[start:] for text in texts]
+    cut = [text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…" for text in shown]
+    return [ENDS if depth == length else text for text, length in zip(cut, lengths, strict=True)]
+
+
+def _alike(one: str, other: str) -> int:
+    """Characters that two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _on_one_line(text: str) -> str:

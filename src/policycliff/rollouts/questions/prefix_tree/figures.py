@@ -9,14 +9,14 @@ from policycliff.rollouts.intervals import Mean, mean_over, share
 from policycliff.rollouts.questions.prefix_tree.losses import trace_losses
 from policycliff.rollouts.questions.prefix_tree.quotient import Quotient
 from policycliff.rollouts.questions.prefix_tree.tree import PrefixTree
-from policycliff.rollouts.segments import segment_sum
+from policycliff.rollouts.segments import segment_max, segment_min, segment_sum
 from policycliff.shapes import Bool, Float64, Int64
 
 DEPTHS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of a text at which the curve is told; most texts part early."""
 
 
-def tree_figures(tree: PrefixTree) -> dict[str, Any]:
+def tree_figures(tree: PrefixTree, truth: Float64[np.ndarray, " table_rows"] | None = None) -> dict[str, Any]:
     """Where best traces part from each other and from the rest, over all prompts."""
     scored, layout, nodes = tree.scored, tree.scored.layout, tree.nodes
     n, tied = layout.n_prompts, scored.is_tied
@@ -45,6 +45,7 @@ def tree_figures(tree: PrefixTree) -> dict[str, Any]:
         "first_parting_seen_again_share": share(both_seen[tied]),
         "commonest_way_share": mean_over(layout.prompts[tied], _commonest_way(tree)[tied], lowest=0.0, highest=1.0),
         "radius": _radius_figures(tree),
+        "truth_differs_share": None if truth is None else share(_truth_differs(tree, truth)[tied]),
         "curve": curve(tree),
     }
 
@@ -155,6 +156,16 @@ def _commonest_way(tree: PrefixTree) -> Float64[np.ndarray, " prompts"]:
     largest = np.zeros(layout.n_prompts, dtype=np.int64)
     np.maximum.at(largest, where[starts], ways)
     return largest / np.add.reduceat(best_draws, layout.behaviour_offsets[:-1])
+
+
+def _truth_differs(tree: PrefixTree, truth: Float64[np.ndarray, " table_rows"]) -> Bool[np.ndarray, " prompts"]:
+    """Whether two best completions of a prompt differ in the truth; those without one say nothing."""
+    layout = tree.scored.layout
+    known = truth[layout.rows]
+    counts = np.repeat(tree.scored.best, layout.draws) & ~np.isnan(known)
+    most = segment_max(np.where(counts, known, -np.inf), layout.row_offsets)
+    least = segment_min(np.where(counts, known, np.inf), layout.row_offsets)
+    return most > least
 
 
 def _ends_at_first(tree: PrefixTree) -> Bool[np.ndarray, " prompts"]:

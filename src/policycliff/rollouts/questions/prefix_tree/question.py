@@ -171,7 +171,9 @@ def _answer_of(read: Read, rows: Sorted, asked: dict[str, Any], report: Callable
     table, settings = read.loaded.table, read.loaded.settings
     reward, disputed = (_reward(read.loaded), 0) if read.steps is None else returns_of(table, rows, read.steps)
     tree = prefix_tree_of(rows, reward)
-    figures: dict[str, Any] = {"unit": read.traces.unit, "tree": tree_figures(tree), "steps": None, "quotient": None}
+    truth = None if table.truth is None else table.truth.scores
+    trees = tree_figures(tree, truth)
+    figures: dict[str, Any] = {"unit": read.traces.unit, "tree": trees, "steps": None, "quotient": None}
     if read.steps is not None:
         figures["steps"] = step_figures(step_radii_of(tree, with_end=read.steps.with_end), tree, disputed)
     if read.keys is not None:

@@ -130,20 +130,9 @@ def quotient_of(tree: PrefixTree, traces: Traces, keys: Keys, reward: Reward) ->
     best, worse, best_actions = best_reachable(order, offsets, targets, at_end)
     ways = log_ways(order, offsets, targets, np.arange(n_states) < n_prompts)[ends]
     several, disputed = _disputed(tree, end_of_row, len(ends))
-    return Quotient(
-        scored=scored,
-        end_state=ends,
-        prompt=prompt_of_state,
-        best=best,
-        worse=worse,
-        best_actions=best_actions,
-        log_traces=np.where(cyclic, np.nan, _log_sums(ways, scored)),
-        cyclic=cyclic,
-        several=several,
-        disputed=disputed,
-        steps=steps,
-        ambiguous=ambiguous,
-    )
+    traces_of_prompt = np.where(cyclic, np.nan, _log_sums(ways, scored))
+    kept = (best, worse, best_actions, traces_of_prompt, cyclic, several, disputed, steps, ambiguous)
+    return Quotient(scored, ends, prompt_of_state, *kept)
 
 
 def _ends(

@@ -98,7 +98,7 @@ def _curve(tree: Figures) -> dict[str, Any]:
         [
             column("depth", "share of the text behind", "number"),
             column("parted", "tied best texts have parted", "share"),
-            column("lost", "of the lost reward, is lost by then", "share"),
+            column("lost", "lost reward, lost by then", "share"),
         ],
         tree["curve"],
         meaning=(
@@ -134,15 +134,15 @@ def _losing(examples: list[dict[str, Any]], unit: str) -> dict[str, Any]:
         [
             *_place(unit),
             column("one", "a best text goes on", "text"),
-            column("other", "the best that leaves it", "text"),
+            column("other", "a worse way", "text"),
             column("gap", "gap", "number"),
             column("lost", "lost here", "number"),
             column("sampled", "sampled", "text"),
         ],
         [_shown(item) for item in examples],
         meaning=(
-            "The costliest place of each prompt. Gap: between the two rewards. Lost here: what all completions that "
-            "leave the best texts at this place take off the prompt's mean reward."
+            "The costliest place of each prompt, and the costliest way on. Gap: what the best completion on that way "
+            "is short of. Lost here: what all that leave the best texts here take off the prompt's mean reward."
         ),
     )
 
@@ -154,7 +154,9 @@ def _place(unit: str) -> list[dict[str, str]]:
     ]
 
 
-def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    if item["truth_one"] is not None and item["truth_other"] is not None:
+        item = item | {key: f"{item[key]} [truth {item['truth_' + key]:.3g}]" for key in ("one", "other")}
     sampled = f"{item['completions_one']}, {item['completions_other']} of {item['completions']}"
     return {**item, "place": f"{item['depth']}: {item['after']}", "sampled": sampled}
 

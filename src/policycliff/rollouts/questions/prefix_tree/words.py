@@ -12,7 +12,7 @@ _HALF = 0.5
 
 def findings_of(figures: Figures) -> list[dict[str, Any]]:
     """Ties and where they part, where reward is lost, the radius, how thin the tree is, and what merging shows."""
-    found = [_ties(figures), *_losses(figures), *_radius(figures), *_thin(figures)]
+    found = [_ties(figures), *_truth(figures), *_losses(figures), *_radius(figures), *_thin(figures)]
     return [*found, *_steps(figures), *_merged(figures)]
 
 
@@ -27,8 +27,18 @@ def _ties(figures: Figures) -> dict[str, Any]:
         f"{percent(tree['parted_at_start_share'])} of these prompts at the first {unit}. Which of them training makes "
         "likely is decided there, and not by this reward."
     )
-    severity: Severity = severity_of(several)  # type: ignore[assignment]
-    return finding(severity, text, statement="Prop 2.9")
+    return finding("note", text, statement="Prop 2.9")
+
+
+def _truth(figures: Figures) -> list[dict[str, Any]]:
+    differs = figures["tree"]["truth_differs_share"]
+    if differs is None or differs["value"] is None:
+        return []
+    severity: Severity = severity_of(differs)  # type: ignore[assignment]
+    text = (
+        f"In {percent(differs)} of the prompts with several best texts these differ in the truth: the way on matters."
+    )
+    return [finding(severity, text, statement="Prop 3.1")]
 
 
 def _losses(figures: Figures) -> list[dict[str, Any]]:
@@ -37,10 +47,13 @@ def _losses(figures: Figures) -> list[dict[str, Any]]:
     if not points:
         return [finding("note", "No completion has less than the best reward of its prompt: nothing is lost anywhere.")]
     half = next(point for point in points if point["lost"]["value"] >= _HALF or point is points[-1])
+    place = (
+        f"in the first {100 * half['depth']:.0f} % of the text" if half["depth"] else "at the first " + figures["unit"]
+    )
     text = (
-        f"A prompt has {number(tree['decisions'])} places where a worse text leaves a best one. "
-        f"{percent(half['lost'])} of the reward that is lost against the best text is lost in the first "
-        f"{100 * half['depth']:.0f} % of the text: completions that part from every best text so early."
+        f"Of the reward that completions are short of the best, {percent(half['lost'])} is lost {place}: they part "
+        f"from every best text there. A prompt has {number(tree['decisions'])} places where a worse text leaves a best "
+        "one."
     )
     return [finding("note", text)]
 
