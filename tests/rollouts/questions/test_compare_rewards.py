@@ -112,6 +112,8 @@ def test_choices_against_fractions(seed):
     moves = figures["moves"]
     assert moves["changes"]["value"] == share([a.best != b.best for a, b in pairs])
     assert moves["disjoint"]["value"] == share([not a.best & b.best for a, b in pairs])
+    assert moves["b_adds"]["value"] == share([not b.best <= a.best for a, b in pairs])
+    assert moves["a_adds"]["value"] == share([not a.best <= b.best for a, b in pairs])
     assert moves["tied_to_unique"]["value"] == share([a.tied() and b.unique() for a, b in pairs])
     assert moves["unique_to_tied"]["value"] == share([a.unique() and b.tied() for a, b in pairs])
     decided = [(a, b) for a, b in pairs if a.unique()]

@@ -77,6 +77,8 @@ def moves(one: Scored, two: Scored) -> dict[str, Share]:
     return {
         "changes": share(segment_any(one.best != two.best, offsets)),
         "disjoint": share(disjoint(one, two)),
+        "b_adds": share(segment_any(two.best & ~one.best, offsets)),
+        "a_adds": share(segment_any(one.best & ~two.best, offsets)),
         "tied_to_unique": share(one.is_tied & two.is_unique),
         "unique_to_tied": share(one.is_unique & two.is_tied),
         "tied_in_both": share(one.is_tied & two.is_tied),

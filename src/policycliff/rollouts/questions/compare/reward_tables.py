@@ -26,7 +26,9 @@ def _choices(figures: Figures) -> dict[str, Any]:
     noise = figures["noise"]
     rows = [
         ("best set differs", moves["changes"]),
-        ("choices have nothing in common", moves["disjoint"]),
+        ("B may choose what is not best for A", moves["b_adds"]),
+        ("A may choose what is not best for B", moves["a_adds"]),
+        ("no completion is best for both", moves["disjoint"]),
         *((f"the same, expected of scoring {name.upper()} again", noise[name].get("expected_share")) for name in "ab"),
         ("tied under A, unique under B", moves["tied_to_unique"]),
         ("unique under A, tied under B", moves["unique_to_tied"]),

@@ -39,14 +39,15 @@ def _severity(figures: Figures) -> Severity:
         return "critical" if truth["change"]["value"] < 0 else "note"
     if found is not None and found["p_at_most"] >= LEVEL:
         return "note"
-    return "warning" if figures["moves"]["disjoint"]["value"] > NOTABLE else "note"
+    moves = figures["moves"]
+    return "warning" if max(moves["disjoint"]["value"], moves["b_adds"]["value"]) > NOTABLE else "note"
 
 
 def _main(figures: Figures) -> str:
     moves, (side, found) = figures["moves"], known_noise(figures)
     text = (
-        f"B ({figures['b']}) makes another choice than A ({figures['a']}) in {percent(moves['disjoint'])} of the "
-        f"prompts: no completion is best for both"
+        f"B ({figures['b']}) has other best completions than A ({figures['a']}) in {percent(moves['changes'])} of the "
+        f"prompts; in {percent(moves['disjoint'])} none is best for both"
     )
     truth = _test(figures, "truth")
     if truth is not None:
@@ -54,7 +55,7 @@ def _main(figures: Figures) -> str:
     if found is None:
         return f"{text}. Whether that is more than noise cannot be said: the noise of the rewards is not known."
     expected = f"{100 * found['expected_share']['value']:.3g} %"
-    text += f". Scoring again by {side} would do that in {expected}"
+    text += f". Scoring again by {side} would leave none in common in {expected}"
     if found["p_at_most"] < LEVEL:
         return f"{text}: this is more than noise ({by_chance(found['p_at_most'])})."
     if found["p"] < LEVEL:
@@ -80,7 +81,7 @@ def _noise(figures: Figures) -> dict[str, Any] | None:
         return finding("note", f"{text}choose the same.", statement="Result 1")
     text = f"{side}'s noise is {sigma['value']:.3g} a score ({found['origin']}"
     text += f", {found['samples']} samples)" if found["samples"] else ")"
-    text += f"; of {side} scored again we expect {percent(expected)} changed choices in a table of this size"
+    text += f"; of {side} scored again we expect {percent(expected)} of the prompts without a best in common"
     if found["expected_share_at_most"] > expected["value"]:
         text += f", and up to {100 * found['expected_share_at_most']:.3g} % with as much noise as the samples allow"
     return finding("note", text + ".", statement="Result 1")

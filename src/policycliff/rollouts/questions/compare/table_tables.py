@@ -21,7 +21,7 @@ TITLES = {
 
 SHORT = {
     "tied": "tied",
-    "mean": "mean",
+    "mean": "mean reward",
     "best": "best reward",
     "lead": "lead of the best",
     "radius": "radius",
