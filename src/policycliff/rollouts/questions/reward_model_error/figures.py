@@ -74,7 +74,6 @@ def _new_member(
     unique = ~np.isnan(low)
     return {
         "flip_probability_mean": mean_over(prompts, probability, lowest=0.0, highest=1.0),
-        "likely_to_flip_share": share(probability > 0.5),
         "unique_flip_probability_mean": mean_over(prompts[unique], probability[unique], lowest=0.0, highest=1.0),
         "unique_likeliest_rival_mean": mean_over(prompts, low, lowest=0.0, highest=1.0),
         "unique_sum_over_rivals_mean": mean_over(prompts, high, lowest=0.0, highest=1.0),

@@ -21,8 +21,8 @@ from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.shapes import Float64, Int64
 
-_MOST_DRAWS, _FEWEST_DRAWS = 1000, 100
-_MOST_VALUES, _BATCH_VALUES = 400_000_000, 1_000_000
+_MOST_DRAWS, _FEWEST_DRAWS = 1000, 32
+_MOST_VALUES, _BATCH_VALUES = 60_000_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def new_member_flips(
     values: Float64[np.ndarray, "members behaviours"], mean: Scored, *, seed: int, most_draws: int = _MOST_DRAWS
 ) -> Flips:
     """Chance that one member more, drawn like those of `values`, picks no best behaviour of their `mean`."""
+    # Many prompts average out what few draws leave open in each.
     affordable = _MOST_VALUES // max(values.size, 1)
     draws = int(np.clip(affordable, _FEWEST_DRAWS, max(most_draws, _FEWEST_DRAWS)))
     return Flips(_simulated(values, mean, draws, np.random.default_rng(seed)), *_bracket(values, mean), draws)

@@ -75,7 +75,7 @@ def _model(figures: Figures) -> dict[str, Any] | None:
     if predicted is None:
         text = (
             "With two members the spread of their differences has one degree of freedom: the model's chances come from "
-            "a Cauchy law and are cautious. Three or more members would say far more."
+            "a Cauchy law, and nothing here can check them. Three or more members would say far more."
         )
         return finding("note", text)
     overlap = predicted["low"] <= observed["high"] and observed["low"] <= predicted["high"]

@@ -21,13 +21,14 @@ def _unseen(unseen: Figures) -> dict[str, Any]:
         "new_behaviour": "shows a completion not seen before",
         "changes_best_set": "changes which completions are best",
         "beats_best": "beats the best",
-        "beats_best_bound": "beats the best, at most (1 / (n + 1), whatever the policy)",
+        "beats_best_bound": "beats the best: at most, whatever the policy (1 / n)",
         "ties_best": "ties the best",
+        "beyond_beats_best_bound": "beyond the table, beats the best: at most (1 / (n + 1))",
     }
     return answer_table(
         "further-draw",
-        "What one more completion of a prompt would do",
-        [column("what", "one more completion", "name"), column("chance", "chance", "share")],
+        "What the last completion of a prompt adds to the others",
+        [column("what", "the last completion", "name"), column("chance", "chance", "share")],
         [{"what": name, "chance": unseen[key]} for key, name in names.items()],
         meaning="Each draw of a prompt in turn is looked at after the others: unbiased for exchangeable draws.",
     )

@@ -3,7 +3,7 @@
 Leaving one of n exchangeable draws out and looking at it afterwards is what a further draw after n - 1 is. So the share
 of draws that show a behaviour alone (Good-Turing) is an unbiased estimate of the chance that the nth draw shows a new
 behaviour; in the same way the chance that it beats the best, ties it, or changes the set of the best. A draw beats the
-best of n others with probability 1 / (n + 1) at most, whatever the policy and the reward.
+best of n - 1 others with probability 1 / n at most, whatever the policy and the reward.
 """
 
 from typing import Any
@@ -31,7 +31,8 @@ def unseen_figures(scored: Scored) -> dict[str, Any]:
         "changes_best_set": segment_sum(once & scored.best, offsets) / size,
     }
     return {name: mean_over(prompts, values, lowest=0.0, highest=1.0) for name, values in chances.items()} | {
-        "beats_best_bound": float((1.0 / (size + 1.0)).mean()),
+        "beats_best_bound": float((1.0 / size).mean()),
+        "beyond_beats_best_bound": float((1.0 / (size + 1.0)).mean()),
         "behaviours_seen": mean_over(prompts, layout.n_behaviours.astype(np.float64)),
         # Good and Toulmin (1956) at t = 1: behaviours drawn once, less those drawn twice, plus those drawn thrice ...
         "new_in_as_many_again": mean_over(prompts, segment_sum(parity, offsets)),

@@ -12,6 +12,9 @@ Figures = Mapping[str, Any]
 _NOTABLE_DIFFERENCE = 0.1
 """Difference of two log-probabilities of one text from which it is told."""
 
+_NOTABLE_RATIO = 0.05
+"""How far the mean ratio must be from 1 to be told."""
+
 
 def findings_of(figures: Figures, logprob: str | None, *, known_max: float | None) -> list[dict[str, Any]]:
     """In order of reading; the answer sorts them by severity and keeps the order within one."""
@@ -27,9 +30,9 @@ def _best_set(figures: Figures) -> dict[str, Any]:
     if chance["value"] > NOTABLE:
         severity = "critical" if chance["value"] > GRAVE else "warning"
     text = (
-        f"One more completion a prompt would change which completions are best in {percent(chance)} of the prompts, by "
-        f"the table's own draws ({size} a prompt): it beats the best in {percent(unseen['beats_best'])}, else it joins "
-        "a tie."
+        f"The last of a prompt's {size} completions changes which of them are best in {percent(chance)} of the prompts "
+        f"(each in turn taken as the last): in {percent(unseen['beats_best'])} it beats the best reward of the others, "
+        f"in {percent(unseen['ties_best'])} it ties it. The next draw would do so about as often."
     )
     return finding(severity, text)
 
@@ -109,7 +112,8 @@ def _weighted(weights: Figures | None) -> list[dict[str, Any]]:
         return [finding("warning", "No prompt has two completions with both log-probabilities: nothing is weighted.")]
     found = [_reliability(weights)]
     ratio = weights["mean_ratio"]
-    if weights["reliable"] and not weights["equal_ratios"] and not ratio["low"] <= 1.0 <= ratio["high"]:
+    off = abs(ratio["value"] - 1.0) > _NOTABLE_RATIO and not ratio["low"] <= 1.0 <= ratio["high"]
+    if weights["reliable"] and off:
         text = (
             f"The mean ratio is {number(ratio)} and should be 1: the sampling policy was not quite the one of "
             "--logprob (another temperature, or a truncated tail such as top-p)."
@@ -122,7 +126,7 @@ def _reliability(weights: Figures) -> dict[str, Any]:
     median, shape = weights["effective_sample_size_median"], weights["pareto_shape"]
     head = (
         f"Weighted to the policy of interest, a prompt keeps {median:.3g} effective completions (median) and the "
-        f"estimate rests on {weights['effective_sample_size_overall']:.4g} of {weights['sample_size_overall']:.4g}. "
+        f"estimate rests on {weights['effective_sample_size_overall']:,.0f} of {weights['sample_size_overall']:,.0f}. "
     )
     tail = "" if shape is None else f"The ratios' Pareto shape is {shape:.2f}, "
     tail += "" if shape is None else f"against a limit of {weights['pareto_shape_reliable_below']:.2f}. "
