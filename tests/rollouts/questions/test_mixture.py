@@ -383,3 +383,7 @@ def test_the_command(tmp_path):
     failed = CliRunner().invoke(app, ["mixture", str(DATA), "--reward", "compiles"])
     assert failed.exit_code == 2
     assert "--class COL" in failed.output
+    twice = ["--class", "compiles", "--proportion", "1.0=0.2", "--proportion", "1.0=0.3"]
+    failed = CliRunner().invoke(app, ["mixture", str(DATA), "--reward", "n_chars", *twice])
+    assert failed.exit_code == 2
+    assert "given twice" in failed.output

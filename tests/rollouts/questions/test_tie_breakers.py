@@ -280,6 +280,7 @@ def test_a_pattern_may_hold_equals_signs_and_colons():
         ("format:(", "no regular expression"),
         ("format:" + "a" * 501, "501 characters"),
         ("format:", "0 characters"),
+        ("format:((a{999}){999}){999}", "no regular expression"),
         ("lcpo:0:5", "positive"),
         ("lcpo:nan:5", "positive"),
         ("lcpo:0.1", "lcpo:ALPHA:TARGET"),

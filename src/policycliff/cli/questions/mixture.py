@@ -67,6 +67,7 @@ def mixture(
 
     def ask(tables: "list[list[Path]]", settings: "AuditSettings", progress: "Progress") -> "Answer":
         from policycliff.rollouts.questions.mixture.mixture import run_mixture  # noqa: PLC0415 - heavy
+        from policycliff.rollouts.questions.tie_breakers.once import once_each  # noqa: PLC0415 - heavy
         from policycliff.rollouts.reading.option_text import (  # noqa: PLC0415 - heavy
             parse_derive,
             parse_number_of,
@@ -78,8 +79,10 @@ def mixture(
             settings,
             class_column=None if class_ is None else unquoted(class_),
             class_of=None if class_of is None else str(class_of),
-            class_rewards=dict(parse_derive(text) for text in class_reward or ()),
-            proportions=dict(parse_number_of(text, "proportion", "value") for text in proportion or ()),
+            class_rewards=once_each([parse_derive(text) for text in class_reward or ()], "class-reward"),
+            proportions=once_each(
+                [parse_number_of(text, "proportion", "value") for text in proportion or ()], "proportion"
+            ),
             progress=progress,
         )
 

@@ -56,6 +56,8 @@ def tie_breakers(asked: Asked, table: opt.Table, candidate: _Candidates = None, 
 
 def _parsed(texts: list[str]) -> dict[str, float]:
     """`W` for all candidates, or `CANDIDATE=W`."""
+    from policycliff.rollouts.questions.tie_breakers.once import once_each  # noqa: PLC0415 - heavy
     from policycliff.rollouts.reading.option_text import parse_number_of  # noqa: PLC0415 - heavy
 
-    return dict(parse_number_of(text if "=" in text else f"*={text}", "weight", "weight") for text in texts)
+    pairs = [parse_number_of(text if "=" in text else f"*={text}", "weight", "weight") for text in texts]
+    return once_each(pairs, "weight")

@@ -111,8 +111,8 @@ def class_figures(mixing: Mixing, measure: Measure, number: int) -> dict[str, An
 
 def contributions(study: Study, number: int) -> dict[str, Any]:
     """The class's part of the mixture's ties, of its lost signal and of what is left to chance, each of the whole."""
-    share_of, mass = study.share(), study.mass(study.share())
-    mine = study.patterns[0][:, number] * float(share_of[number])
+    mass = study.mass(study.share())
+    mine = study.patterns[0][:, number] * float(study.share()[number])
     found: dict[str, Any] = {}
     for row, name in enumerate(study.measure.names):
         if name not in (*SHARES, CHANCE):
@@ -120,7 +120,9 @@ def contributions(study: Study, number: int) -> dict[str, Any]:
         whole = mass @ study.totals.sums[:, :, row]
         part = mine @ study.totals.sums[:, :, row]
         draws = np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0.0)
-        found[name] = figure_of(draws, lowest=0.0, highest=1.0, prompts=study.effective_prompts(share_of))
+        # The part is a figure of the prompts that have any of it, however many others there are.
+        counted = float((np.nan_to_num(study.values[row]) > 0.0).sum())
+        found[name] = figure_of(draws, lowest=0.0, highest=1.0, prompts=counted)
     return found
 
 

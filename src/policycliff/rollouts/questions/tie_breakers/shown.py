@@ -52,6 +52,7 @@ def _weights_table(rows: Sequence[Row]) -> dict[str, Any]:
         column("order", "keeps the whole order below", "text"),
         column("most", "keeps 99 % of the best below", "text"),
         column("weight", "judged at", "number"),
+        column("only", "only breaks ties", "text"),
         column("overturned", "best overturned", "share"),
         column("lost", "reward lost", "mean"),
         column("truth", "truth change", "mean"),
@@ -62,7 +63,8 @@ def _weights_table(rows: Sequence[Row]) -> dict[str, Any]:
         shown.append({
             "candidate": signed(row), "best": _bound(row["largest_weight"]),
             "order": _bound(row["largest_weight_whole_order"]), "most": _bound(row["largest_weight_in_99_percent"]),
-            "weight": row["weight"], "overturned": at["overturned_share"], "lost": at["reward_lost"],
+            "weight": row["weight"],
+                "only": _ONLY[row["only_breaks_ties"]], "overturned": at["overturned_share"], "lost": at["reward_lost"],
             "truth": at["truth_gain"],
         })  # fmt: skip
     if all(row["truth"] is None for row in shown):
@@ -75,12 +77,15 @@ def _curve_table(row: Row) -> dict[str, Any]:
     columns = [
         column("weight", "weight", "number"),
         column("best_lost", "best behaviour overturned", "share"),
-        column("order_lost", "some strict preference overturned", "share"),
+        column("order_lost", "some order overturned", "share"),
     ]
     plot = line_plot("weight", ["best_lost", "order_lost"], x_title=f"weight of {signed(row)}",
                      y_title="share of prompts", log_x=True)  # fmt: skip
     return answer_table("curve", f"The weight of {signed(row)}", columns, row["curve"], plot=plot,
                         meaning="Share of prompts in which the tie-breaker does more than break ties.")  # fmt: skip
+
+
+_ONLY = {True: "yes", False: "no", None: "unknown"}
 
 
 def _bound(weight: float | None) -> str:

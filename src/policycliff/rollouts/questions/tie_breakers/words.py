@@ -59,7 +59,7 @@ def leading(figures: Row) -> Row | None:
 
 def _choice(figures: Row, row: Row) -> dict[str, Any]:
     known = figures["truth"] is not None
-    text = f"Take {signed(row)}: it resolves {percent(row['resolved_share'])} of the {named_ties(figures)}"
+    text = f"{_problem(figures)} Take {signed(row)}: it resolves {percent(row['resolved_share'])} of these ties"
     if known:
         gain = row["truth"]["gain"]
         before, after = (f"{row['truth'][key]['value']:.3g}" for key in ("before", "after"))
@@ -87,11 +87,11 @@ def _about_weight(row: Row) -> str:
 
 def _no_choice(figures: Row, best: Row | None) -> dict[str, Any]:
     if best is None:
-        text = f"No candidate resolves any of the {named_ties(figures)}."
+        text = f"{_problem(figures)} No candidate resolves any of these ties."
         return finding(_severity(figures), text, statement="Prop 3.2")
     text = (
-        f"No candidate gains {figures['truth']} for certain on the {named_ties(figures)}: the best, {signed(best)}, "
-        f"changes it by {number(best['truth']['gain'])}. Whichever is taken, something else than the truth decides. "
+        f"{_problem(figures)} No candidate gains {figures['truth']} for certain: the best, {signed(best)}, changes it "
+        f"by {number(best['truth']['gain'])} there. Whichever is taken, something else than the truth decides. "
     )
     return finding(_severity(figures), text + _about_weight(best), statement="Prop 3.2")
 
@@ -116,6 +116,10 @@ def _harmful(figures: Row, rows: Sequence[Row]) -> list[dict[str, Any]]:
     more = f"; and {len(losing) - _MOST_NAMED} more" if len(losing) > _MOST_NAMED else ""
     text = f"The wrong way round, a tie-breaker lowers {figures['truth']} where there was a tie: {told}{more}."
     return [finding(_besides(figures), text, statement="Prop 3.1")]
+
+
+def _problem(figures: Row) -> str:
+    return f"{figures['prompts']} prompts have {named_ties(figures)} ({percent(figures['ties_share'])})."
 
 
 def _severity(figures: Row) -> Severity:
