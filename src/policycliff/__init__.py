@@ -59,6 +59,15 @@ if TYPE_CHECKING:
     from policycliff.rewards.gates.gated import GatedReward, gated_reward
     from policycliff.rewards.inverse import inverse_bellman
     from policycliff.rollouts.audit import Audit, audit
+    from policycliff.rollouts.questions.answer import Answer
+    from policycliff.rollouts.questions.behaviours.question import behaviours
+    from policycliff.rollouts.questions.compare.compare import compare
+    from policycliff.rollouts.questions.estimators.question import estimators
+    from policycliff.rollouts.questions.mixture.mixture import mixture
+    from policycliff.rollouts.questions.prefix_tree.question import prefix_tree
+    from policycliff.rollouts.questions.reward_model_error.question import reward_model_error
+    from policycliff.rollouts.questions.sampling.question import sampling
+    from policycliff.rollouts.questions.tie_breakers.tie_breakers import tie_breakers
     from policycliff.statements.run import theorems
     from policycliff.values.many import solve_many
     from policycliff.values.regularizers import KL, Entropy
@@ -69,6 +78,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "KL": "policycliff.values.regularizers",
     "MDP": "policycliff.mdp.model",
+    "Answer": "policycliff.rollouts.questions.answer",
     "ArgmaxDrift": "policycliff.cliffs.ties.hemicontinuity",
     "Audit": "policycliff.rollouts.audit",
     "CliffPerturbation": "policycliff.cliffs.ties.perturbation",
@@ -105,13 +115,16 @@ _MODULES = {
     "analyze_mdp": "policycliff.cliffs.verdict.analysis",
     "argmax_drift": "policycliff.cliffs.ties.hemicontinuity",
     "audit": "policycliff.rollouts.audit",
+    "behaviours": "policycliff.rollouts.questions.behaviours.question",
     "bump": "policycliff.rewards.bump",
     "calibrate_temperature": "policycliff.cliffs.soft.calibration",
     "cliff_perturbation": "policycliff.cliffs.ties.construction",
+    "compare": "policycliff.rollouts.questions.compare.compare",
     "component_perturbation": "policycliff.cliffs.ties.components",
     "degeneracy_price": "policycliff.cliffs.degeneracy.price",
     "design_tie_breaker": "policycliff.cliffs.design.tie_breaker",
     "effective_reward": "policycliff.rewards.effective",
+    "estimators": "policycliff.rollouts.questions.estimators.question",
     "excess": "policycliff.policies.distances",
     "feasible_rewards": "policycliff.cliffs.design.cone",
     "flip_probability": "policycliff.cliffs.flips.flip_probability",
@@ -123,16 +136,20 @@ _MODULES = {
     "hausdorff_distance": "policycliff.policies.distances",
     "incomplete_reward_certificate": "policycliff.cliffs.degeneracy.incomplete",
     "inverse_bellman": "policycliff.rewards.inverse",
+    "mixture": "policycliff.rollouts.questions.mixture.mixture",
     "mixture_gap": "policycliff.cliffs.phases.mixture_gap.gap",
     "mixture_phases": "policycliff.cliffs.phases.phases",
     "occupancy": "policycliff.policies.occupancy",
     "optimal_actions": "policycliff.actions.optimal",
     "perturbation_path": "policycliff.cliffs.lines.path",
     "phases_figure": "policycliff.report.phases.plots",
+    "prefix_tree": "policycliff.rollouts.questions.prefix_tree.question",
     "read_source": "policycliff.mdp.sources.read",
     "regret": "policycliff.cliffs.degeneracy.regret",
     "reward_distance": "policycliff.rewards.distances.distance",
     "reward_gate": "policycliff.rewards.gates.gate",
+    "reward_model_error": "policycliff.rollouts.questions.reward_model_error.question",
+    "sampling": "policycliff.rollouts.questions.sampling.question",
     "soft_policy": "policycliff.policies.selection",
     "soft_policy_bounds": "policycliff.cliffs.soft.bounds",
     "soft_policy_figure": "policycliff.policies.continuous",
@@ -141,6 +158,7 @@ _MODULES = {
     "solve_many": "policycliff.values.many",
     "stability_radius": "policycliff.cliffs.radius.radius",
     "theorems": "policycliff.statements.run",
+    "tie_breakers": "policycliff.rollouts.questions.tie_breakers.tie_breakers",
     "token_tree": "policycliff.mdp.tree",
     "total_variation": "policycliff.policies.distances",
     "uniform_policy": "policycliff.policies.selection",
@@ -151,6 +169,7 @@ _MODULES = {
 __all__ = [
     "KL",
     "MDP",
+    "Answer",
     "ArgmaxDrift",
     "Audit",
     "CliffPerturbation",
@@ -187,13 +206,16 @@ __all__ = [
     "analyze_mdp",
     "argmax_drift",
     "audit",
+    "behaviours",
     "bump",
     "calibrate_temperature",
     "cliff_perturbation",
+    "compare",
     "component_perturbation",
     "degeneracy_price",
     "design_tie_breaker",
     "effective_reward",
+    "estimators",
     "excess",
     "feasible_rewards",
     "flip_probability",
@@ -205,16 +227,20 @@ __all__ = [
     "hausdorff_distance",
     "incomplete_reward_certificate",
     "inverse_bellman",
+    "mixture",
     "mixture_gap",
     "mixture_phases",
     "occupancy",
     "optimal_actions",
     "perturbation_path",
     "phases_figure",
+    "prefix_tree",
     "read_source",
     "regret",
     "reward_distance",
     "reward_gate",
+    "reward_model_error",
+    "sampling",
     "soft_policy",
     "soft_policy_bounds",
     "soft_policy_figure",
@@ -223,6 +249,7 @@ __all__ = [
     "solve_many",
     "stability_radius",
     "theorems",
+    "tie_breakers",
     "token_tree",
     "total_variation",
     "uniform_policy",
