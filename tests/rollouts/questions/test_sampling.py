@@ -109,8 +109,8 @@ def test_a_further_draw_against_leaving_each_draw_out(seed):
     assert found["beats_best"]["value"] <= found["beats_best_bound"] + 1e-12
     assert found["beyond_beats_best_bound"] == pytest.approx(fmean(1 / (len(group) + 1) for group in groups))
     counts = [[sum(text == other for other, _ in group) for text in {t for t, _ in group}] for group in groups]
-    toulmin = fmean(sum(-((-1) ** count) for count in group) for group in counts)
-    assert found["new_in_as_many_again"]["value"] == pytest.approx(toulmin)
+    once = fmean(sum(count == 1 for count in group) for group in counts)
+    assert found["new_in_as_many_again_at_most"]["value"] == pytest.approx(once)
 
 
 def test_the_bracket_at_twice_the_size_holds_the_expected_best_of_a_known_policy():

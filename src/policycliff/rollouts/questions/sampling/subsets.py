@@ -22,7 +22,9 @@ from policycliff.rollouts.analyses.group_size import (
 from policycliff.rollouts.intervals import mean_over
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_sum, sort_within
-from policycliff.shapes import Float64
+from policycliff.shapes import Float64, Int64
+
+_ROUNDING = 1e-12
 
 
 def doubling_sizes(largest: int) -> list[int]:
@@ -49,7 +51,7 @@ def subset_figures(scored: Scored) -> dict[str, Any]:
             {
                 "k": k,
                 "best": mean_over(prompts, best_of_k(levels, scored.scores, k)[reaches], lowest=low, highest=high),
-                "tied_share": mean_over(prompts, tie_probability(scored, below, k)[reaches], lowest=0.0, highest=1.0),
+                "tied_share": mean_over(prompts, _tied(scored, below, k)[reaches], lowest=0.0, highest=1.0),
                 "zero_spread_share": mean_over(
                     prompts, zero_spread_probability(levels, k)[reaches], lowest=0.0, highest=1.0
                 ),
@@ -69,6 +71,12 @@ def subset_figures(scored: Scored) -> dict[str, Any]:
             "best_at_most": mean_over(prompts, now + common * step),
         },
     }
+
+
+def _tied(scored: Scored, below: Int64[np.ndarray, " behaviours"], k: int) -> Float64[np.ndarray, " prompts"]:
+    """The chance of a tie; what rounding leaves of none is none."""
+    chance = tie_probability(scored, below, k)
+    return np.where(chance < _ROUNDING, 0.0, chance)
 
 
 def expected_gaps(scored: Scored, sizes: list[int]) -> list[Float64[np.ndarray, " prompts"]]:

@@ -23,7 +23,6 @@ def unseen_figures(scored: Scored) -> dict[str, Any]:
     once = layout.draws == 1
     levels = levels_of(scored)
     at_top = levels.at[levels.offsets[1:] - 1]
-    parity = np.where(layout.draws % 2 == 1, 1.0, -1.0)
     chances = {
         "new_behaviour": segment_sum(once, offsets) / size,
         "beats_best": np.where(at_top == 1, 1.0 / size, 0.0),
@@ -34,6 +33,6 @@ def unseen_figures(scored: Scored) -> dict[str, Any]:
         "beats_best_bound": float((1.0 / size).mean()),
         "beyond_beats_best_bound": float((1.0 / (size + 1.0)).mean()),
         "behaviours_seen": mean_over(prompts, layout.n_behaviours.astype(np.float64)),
-        # Good and Toulmin (1956) at t = 1: behaviours drawn once, less those drawn twice, plus those drawn thrice ...
-        "new_in_as_many_again": mean_over(prompts, segment_sum(parity, offsets)),
+        # Each further draw is new with at most the chance of the last: n of them bring no more than n times that.
+        "new_in_as_many_again_at_most": mean_over(prompts, segment_sum(once, offsets).astype(np.float64), lowest=0.0),
     }

@@ -66,8 +66,8 @@ def _mass(figures: Figures) -> dict[str, Any]:
     unseen, seen = figures["unseen"], figures["seen"]
     text = (
         f"{percent(unseen['new_behaviour'])} of the policy's probability is on completions not seen, by Good and "
-        f"Turing. Of as many completions again, {number(unseen['new_in_as_many_again'])} a prompt would be new, beside "
-        f"the {number(unseen['behaviours_seen'])} seen."
+        f"Turing. Of as many completions again at most {number(unseen['new_in_as_many_again_at_most'])} a prompt would "
+        f"be new, beside the {number(unseen['behaviours_seen'])} seen."
     )
     if seen is not None and seen["over_one_prompts"] == 0:
         text += f" By their log-probabilities the texts seen hold {percent(seen['mass'])} of the policy."
