@@ -114,3 +114,9 @@ def test_the_page_shows_what_its_command_prints(tmp_path, monkeypatch):
     assert len(paragraphs) == 2
     assert set(paragraphs) <= set(told)
     assert told[0] == paragraphs[0]
+
+
+def test_two_rewards_without_their_table_get_a_hint():
+    result = CliRunner().invoke(app, ["compare", "rm_score", "correct"])
+    assert result.exit_code == 2
+    assert "--in TABLE" in result.output

@@ -1,20 +1,32 @@
 """`policycliff compare`: two rewards on the same rows, or two tables."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from policycliff.cli import options as opt
 from policycliff.cli.questions.asked import Asked, asks_of_a_table, give_answer
+from policycliff.report.text import one_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from policycliff.rollouts.audit import Progress
     from policycliff.rollouts.questions.answer import Answer
     from policycliff.rollouts.settings import AuditSettings
 
 _OWN = "Comparison"
+
+
+def _require_tables(*given: str) -> None:
+    """Names that are no path by any sign are rewards whose table was forgotten."""
+    for name in given:
+        if not Path(name).exists() and not set(name) & set("./\\*?["):
+            typer.echo(
+                f"policycliff: error: {one_line(name)} is no table. To compare two rewards, name their table with "
+                "--in TABLE.",
+                err=True,
+            )
+            raise typer.Exit(2)
 
 
 @asks_of_a_table
@@ -49,6 +61,8 @@ def compare(  # noqa: PLR0917 - a signature that Typer reads
     With --in TABLE, A and B are rewards. Without, they are tables: two checkpoints on the same prompts, or a table and
     what curation left of it.
     """
+
+    _require_tables(*(() if table is not None else (a, b)))
 
     def ask(tables: "list[list[Path]]", settings: "AuditSettings", progress: "Progress") -> "Answer":
         from dataclasses import replace  # noqa: PLC0415 - with the others

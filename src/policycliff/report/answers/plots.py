@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from policycliff.report.plots.layout import SERIES, Plot, Trace, axis, band, plot, share_axis
+from policycliff.report.plots.layout import SERIES, Plot, Trace, axis, band, log_axis, plot, share_axis
 from policycliff.report.text import plot_label
 
 
@@ -20,8 +20,10 @@ def lines_plot(table: Mapping[str, Any]) -> Plot:
         colour = SERIES[position % len(SERIES)]
         traces += band(xs, figures, colour=colour, name=plot_label(columns[key]["title"]), share=share)
     y_axis = share_axis(wanted["y_title"]) if share else axis(wanted["y_title"])
-    settings = {"type": "log"} if wanted["log_x"] else {}
-    return plot(traces, height=360, xaxis=axis(wanted["x_title"], **settings), yaxis=y_axis)
+    xs = [x for trace in traces for x in trace["x"] if x > 0]
+    logarithmic = wanted["log_x"] and xs
+    x_axis = log_axis(wanted["x_title"], min(xs), max(xs)) if logarithmic else axis(wanted["x_title"])
+    return plot(traces, height=360, xaxis=x_axis, yaxis=y_axis)
 
 
 def _figure(value: Any) -> Mapping[str, Any]:
