@@ -61,7 +61,6 @@ def compare(  # noqa: PLR0917 - a signature that Typer reads
     With --in TABLE, A and B are rewards. Without, they are tables: two checkpoints on the same prompts, or a table and
     what curation left of it.
     """
-
     _require_tables(*(() if table is not None else (a, b)))
 
     def ask(tables: "list[list[Path]]", settings: "AuditSettings", progress: "Progress") -> "Answer":
