@@ -330,8 +330,12 @@ def test_without_a_text_to_split():
 def test_truth_of_tied_texts():
     frame = frame_of([(0, [1], 10), (0, [2], 10), (1, [1], 10), (1, [2], 10), (2, [1], 10), (2, [2], 0)])
     frame = frame.with_columns(truth=pl.Series([1.0, 0.0, 1.0, None, 0.0, 1.0]))
-    differs = figures_of(frame, truth="truth")["tree"]["truth_differs_share"]
+    figures = figures_of(frame, truth="truth")
+    differs = figures["tree"]["truth_differs_share"]
     assert (differs["count"], differs["total"]) == (1, 2)
+    found = {item["prompt"]: (item["truth_one"], item["truth_other"]) for item in figures["tied_examples"]}
+    assert list(found) == ["p0", "p1"]
+    assert found == {"p0": (1.0, 0.0), "p1": (1.0, None)}
 
 
 def test_first_depth_is_not_known_without_a_tie():

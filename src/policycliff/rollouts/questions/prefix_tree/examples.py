@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.questions.prefix_tree.figures import first_depth
+from policycliff.rollouts.questions.prefix_tree.figures import first_depth, truth_differs
 from policycliff.rollouts.questions.prefix_tree.losses import lost_at
 from policycliff.rollouts.questions.prefix_tree.traces import Traces
 from policycliff.rollouts.questions.prefix_tree.tree import PrefixTree
@@ -18,10 +18,12 @@ _SHOWN, _BEFORE = 48, 16
 
 
 def tied_examples(table: RolloutTable, traces: Traces, tree: PrefixTree) -> list[dict[str, Any]]:
-    """Where best traces of a prompt part first, prompts with most best completions first."""
+    """Where best traces of a prompt part first: first those that differ in the truth, then by best completions."""
     nodes, scored = tree.nodes, tree.scored
     first = tree.on_best & (nodes.best_actions > 1) & (nodes.depth == first_depth(tree)[nodes.prompt])
     best_draws = np.add.reduceat(np.where(scored.best, scored.layout.draws, 0), scored.layout.behaviour_offsets[:-1])
+    if table.truth is not None:
+        best_draws = best_draws + np.where(truth_differs(tree, table.truth.scores), table.n_rows, 0)
     found = []
     for node in _largest(np.where(first, best_draws[nodes.prompt], 0)):
         ways = _ways(tree, node)
@@ -80,10 +82,10 @@ def _example(table: RolloutTable, traces: Traces, tree: PrefixTree, node: int, p
     nodes, layout, ways = tree.nodes, tree.scored.layout, _ways(tree, node)
     depth, first = int(nodes.depth[node]), int(nodes.first[node])
     drawn = np.bincount(ways.number, weights=ways.draws)
-    chosen = [first + int(np.argmax(np.where(ways.number == way, ways.values, -np.inf))) for way in pair]
+    chosen = [first + int(np.argmax(_best_of(ways, way))) for way in pair]
     rows = [int(layout.rows[layout.draw_offsets[trace]]) for trace in chosen]
     lengths = [int(tree.rows.lengths[trace]) for trace in chosen]
-    truth = [None if table.truth is None else float(table.truth.scores[row]) for row in rows]
+    truth = [_mean_truth(table, tree, first + np.flatnonzero(_best_of(ways, way))) for way in pair]
     texts = _openings(traces, rows, depth, lengths)
     return {
         "prompt": table.frame["__prompt_id"][rows[0]],
@@ -98,6 +100,23 @@ def _example(table: RolloutTable, traces: Traces, tree: PrefixTree, node: int, p
         "truth_other": truth[1],
         "completions": int(layout.group_sizes[nodes.prompt[node]]),
     }
+
+
+def _best_of(ways: _Ways, way: int) -> Bool[np.ndarray, " traces"]:
+    """The best traces on a way."""
+    taken = ways.number == way
+    return taken & (ways.values == ways.values[taken].max())
+
+
+def _mean_truth(table: RolloutTable, tree: PrefixTree, found: Int64[np.ndarray, " traces"]) -> float | None:
+    """Mean truth over the completions of some traces; None where it is not known."""
+    if table.truth is None:
+        return None
+    layout = tree.scored.layout
+    rows = np.concatenate([layout.rows[layout.draw_offsets[i] : layout.draw_offsets[i + 1]] for i in found])
+    known = table.truth.scores[rows]
+    known = known[~np.isnan(known)]
+    return float(known.mean()) if len(known) else None
 
 
 def _closing(traces: Traces, row: int, depth: int) -> str:

@@ -45,7 +45,7 @@ def tree_figures(tree: PrefixTree, truth: Float64[np.ndarray, " table_rows"] | N
         "first_parting_seen_again_share": share(both_seen[tied]),
         "commonest_way_share": mean_over(layout.prompts[tied], _commonest_way(tree)[tied], lowest=0.0, highest=1.0),
         "radius": _radius_figures(tree),
-        "truth_differs_share": None if truth is None else share(_truth_differs(tree, truth)[tied]),
+        "truth_differs_share": None if truth is None else share(truth_differs(tree, truth)[tied]),
         "curve": curve(tree),
     }
 
@@ -68,6 +68,16 @@ def left_relative(tree: PrefixTree) -> Float64[np.ndarray, " traces"]:
     """Share of a trace behind which it has left every best trace; NaN for best ones."""
     lengths = np.maximum(tree.rows.lengths, 1)
     return np.where(tree.scored.best, np.nan, tree.left_at / lengths)
+
+
+def truth_differs(tree: PrefixTree, truth: Float64[np.ndarray, " table_rows"]) -> Bool[np.ndarray, " prompts"]:
+    """Whether two best completions of a prompt differ in the truth; those without one say nothing."""
+    layout = tree.scored.layout
+    known = truth[layout.rows]
+    counts = np.repeat(tree.scored.best, layout.draws) & ~np.isnan(known)
+    most = segment_max(np.where(counts, known, -np.inf), layout.row_offsets)
+    least = segment_min(np.where(counts, known, np.inf), layout.row_offsets)
+    return most > least
 
 
 def curve(tree: PrefixTree) -> list[dict[str, Any]]:
@@ -156,16 +166,6 @@ def _commonest_way(tree: PrefixTree) -> Float64[np.ndarray, " prompts"]:
     largest = np.zeros(layout.n_prompts, dtype=np.int64)
     np.maximum.at(largest, where[starts], ways)
     return largest / np.add.reduceat(best_draws, layout.behaviour_offsets[:-1])
-
-
-def _truth_differs(tree: PrefixTree, truth: Float64[np.ndarray, " table_rows"]) -> Bool[np.ndarray, " prompts"]:
-    """Whether two best completions of a prompt differ in the truth; those without one say nothing."""
-    layout = tree.scored.layout
-    known = truth[layout.rows]
-    counts = np.repeat(tree.scored.best, layout.draws) & ~np.isnan(known)
-    most = segment_max(np.where(counts, known, -np.inf), layout.row_offsets)
-    least = segment_min(np.where(counts, known, np.inf), layout.row_offsets)
-    return most > least
 
 
 def _ends_at_first(tree: PrefixTree) -> Bool[np.ndarray, " prompts"]:

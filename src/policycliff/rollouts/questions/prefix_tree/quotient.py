@@ -51,8 +51,7 @@ class Quotient:
         cyclic: (prompts,) whether keys come back to an earlier state.
         several: Ends that several distinct traces share.
         disputed: (ends,) those whose traces have different rewards.
-        steps: Distinct (state, piece).
-        ambiguous: Those that lead to several states.
+        steps: Distinct (state, piece); `ambiguous`: those that lead to several states.
     """
 
     scored: Scored
@@ -165,11 +164,16 @@ def _steps(
 ) -> tuple[Int64[np.ndarray, " states_plus_1"], Int64[np.ndarray, " edges"], int, int]:
     """Distinct steps between states in CSR form; the number of (state, piece), and of those with several successors."""
     acted, action = np.unique(before * (piece.max(initial=0) + 1) + piece, return_inverse=True)
-    outcomes = np.unique(action.reshape(-1) * n_states + state) // n_states
+    outcomes = _distinct(action.reshape(-1) * n_states + state) // n_states
     moves = before != state
-    edges = np.unique(before[moves] * n_states + state[moves])
+    edges = _distinct(before[moves] * n_states + state[moves])
     offsets = np.searchsorted(edges // n_states, np.arange(n_states + 1))
     return offsets, edges % n_states, len(acted), int((np.bincount(outcomes, minlength=1) > 1).sum())
+
+
+def _distinct(values: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " distinct"]:
+    ordered = np.sort(values)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
 
 
 def _disputed(

@@ -118,11 +118,13 @@ def _tied(examples: list[dict[str, Any]], unit: str) -> dict[str, Any]:
             column("one", "one goes on", "text"),
             column("other", "as good, another", "text"),
             column("sampled", "sampled", "text"),
+            *_truth(examples),
         ],
         [_shown(item) for item in examples],
         meaning=(
-            f"After so many {unit}s, which end so. Prompts with most best completions first; sampled: completions that "
-            "begin with the next piece of the one, and of the other, of all that the prompt has."
+            f"After so many {unit}s, which end so: the two commonest ways on, with the mean truth of their best "
+            "completions if there is one. Prompts that differ in the truth first, then those with most best "
+            "completions. Sampled: completions that take the one way and the other, of all of the prompt."
         ),
     )
 
@@ -138,6 +140,7 @@ def _losing(examples: list[dict[str, Any]], unit: str) -> dict[str, Any]:
             column("gap", "gap", "number"),
             column("lost", "lost here", "number"),
             column("sampled", "sampled", "text"),
+            *_truth(examples),
         ],
         [_shown(item) for item in examples],
         meaning=(
@@ -155,10 +158,14 @@ def _place(unit: str) -> list[dict[str, str]]:
 
 
 def _shown(item: dict[str, Any]) -> dict[str, Any]:
-    if item["truth_one"] is not None and item["truth_other"] is not None:
-        item = item | {key: f"{item[key]} [truth {item['truth_' + key]:.3g}]" for key in ("one", "other")}
     sampled = f"{item['completions_one']}, {item['completions_other']} of {item['completions']}"
-    return {**item, "place": f"{item['depth']}: {item['after']}", "sampled": sampled}
+    truth = ", ".join("unknown" if item[key] is None else f"{item[key]:.3g}" for key in ("truth_one", "truth_other"))
+    return {**item, "place": f"{item['depth']}: {item['after']}", "sampled": sampled, "truth": truth}
+
+
+def _truth(examples: list[dict[str, Any]]) -> list[dict[str, str]]:
+    known = any(item[key] is not None for item in examples for key in ("truth_one", "truth_other"))
+    return [column("truth", "truth", "text")] if known else []
 
 
 def _median(quantiles: Figures | None) -> float | None:

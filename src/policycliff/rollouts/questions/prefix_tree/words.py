@@ -12,7 +12,7 @@ _HALF = 0.5
 
 def findings_of(figures: Figures) -> list[dict[str, Any]]:
     """Ties and where they part, where reward is lost, the radius, how thin the tree is, and what merging shows."""
-    found = [_ties(figures), *_truth(figures), *_losses(figures), *_radius(figures), *_thin(figures)]
+    found = [_ties(figures), *_losses(figures), *_radius(figures), *_thin(figures)]
     return [*found, *_steps(figures), *_merged(figures)]
 
 
@@ -27,18 +27,12 @@ def _ties(figures: Figures) -> dict[str, Any]:
         f"{percent(tree['parted_at_start_share'])} of these prompts at the first {unit}. Which of them training makes "
         "likely is decided there, and not by this reward."
     )
-    return finding("note", text, statement="Prop 2.9")
-
-
-def _truth(figures: Figures) -> list[dict[str, Any]]:
-    differs = figures["tree"]["truth_differs_share"]
-    if differs is None or differs["value"] is None:
-        return []
+    differs = tree["truth_differs_share"]
+    if differs is None:
+        return finding("note", text, statement="Prop 2.9")
     severity: Severity = severity_of(differs)  # type: ignore[assignment]
-    text = (
-        f"In {percent(differs)} of the prompts with several best texts these differ in the truth: the way on matters."
-    )
-    return [finding(severity, text, statement="Prop 3.1")]
+    text += f" In {percent(differs)} of these prompts the best texts differ in the truth."
+    return finding(severity, text, statement="Prop 2.9, Prop 3.1")
 
 
 def _losses(figures: Figures) -> list[dict[str, Any]]:
