@@ -3,11 +3,11 @@
 import json
 import math
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from broken_files import HOSTILE, recognised_elsewhere, survivors
 
 import policycliff
 from policycliff.errors import TableError
@@ -16,10 +16,6 @@ from policycliff.rollouts.formats.lm_eval.reader import LM_EVAL
 from policycliff.rollouts.formats.registry import recognise_format
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.settings import AuditSettings
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mutated_json import HOSTILE, survivors
-from other_fixtures import recognised_elsewhere
 
 FOLDER = Path(__file__).parents[2] / "data" / "formats" / "lm_eval"
 SUMS = sorted(FOLDER.glob("*/samples_sums_2*.jsonl"))
@@ -51,7 +47,7 @@ def test_samples_and_results_are_recognised_and_nothing_else_is() -> None:
     files = [path for path in FOLDER.rglob("*.json*") if path.is_file()]
     assert len(files) == 8
     assert all(LM_EVAL.recognise(sample_of(path)) for path in files)
-    assert recognised_elsewhere(LM_EVAL, ("lm_eval",)) == []
+    assert recognised_elsewhere(LM_EVAL, "lm_eval") == []
     found = recognise_format(SUMS)
     assert found is not None
     assert found[0] is LM_EVAL
@@ -207,7 +203,7 @@ def test_winogrande_and_mutual_information(tmp_path: Path) -> None:
 def test_one_likelihood_a_document_does_not_compete(tmp_path: Path) -> None:
     row = _lines(CAPITALS[0])[0]
     row |= {"arguments": {"gen_args_0": {"arg_0": "p", "arg_1": " a"}}, "resps": [[["-1.0", "True"]]]}
-    with pytest.raises(TableError, match="cannot be audited"):
+    with pytest.raises(TableError, match="one likelihood only, so nothing competes"):
         LM_EVAL.read([_write(tmp_path / "a.jsonl", [row])], AuditSettings())
 
 
@@ -238,6 +234,6 @@ def test_a_cut_file_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [SUMS, CAPITALS])
-def test_damaged_files_give_our_errors_only(tmp_path: Path, files: list[Path]) -> None:
-    loaded = survivors(files, tmp_path, "lm-eval", 200, 5)
+def test_broken_files_raise_nothing_else(tmp_path: Path, files: list[Path]) -> None:
+    loaded = survivors(files, tmp_path, "lm-eval", 100, seed=5)
     assert loaded > 0 or files is SUMS  # one file of responses never has two completions

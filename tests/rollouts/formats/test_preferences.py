@@ -1,12 +1,12 @@
 """Preference pairs: what TRL 1.16 makes of the same conversations, and values worked out by hand."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from broken_files import HOSTILE, recognised_elsewhere, survivors
 
 import policycliff
 from policycliff.errors import TableError
@@ -16,11 +16,6 @@ from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.read import open_table
 from policycliff.rollouts.settings import AuditSettings
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mutated_json import HOSTILE, survivors
-from mutated_tables import loaded_mutants
-from other_fixtures import recognised_elsewhere
 
 FOLDER = Path(__file__).parents[2] / "data" / "formats" / "preferences"
 NAMES = ("scored.parquet", "implicit.jsonl", "texts.jsonl", "plain.csv")
@@ -38,7 +33,7 @@ def _expanded(**columns: Any) -> Any:
 
 def test_pairs_are_recognised_and_nothing_else_is() -> None:
     assert all(PREFERENCES.recognise(sample_of(FOLDER / name)) for name in NAMES)
-    assert recognised_elsewhere(PREFERENCES, ("preferences",)) == []
+    assert recognised_elsewhere(PREFERENCES, "preferences") == []
     for columns in ({"prompt": pl.String(), "completion": pl.String(), "score": pl.Float64()}, {"chosen": pl.String()}):
         assert PREFERENCES.recognise(FileSample(path=Path("x"), container="CSV", columns=columns)) is None
 
@@ -206,7 +201,5 @@ def test_found_without_being_named() -> None:
     assert [open_table(FOLDER / name).format for name in NAMES] == ["preferences"] * 4
 
 
-def test_damaged_files_give_our_errors_only(tmp_path: Path) -> None:
-    lines = [FOLDER / name for name in NAMES if name.endswith("jsonl")]
-    assert survivors(lines, tmp_path, "preferences", 120, 3) > 10
-    assert loaded_mutants([FOLDER / name for name in NAMES], tmp_path, "preferences", 120, 4) > 10
+def test_broken_files_raise_nothing_else(tmp_path: Path) -> None:
+    assert 10 < survivors([FOLDER / name for name in NAMES], tmp_path, "preferences", 160, seed=3) < 160

@@ -3,15 +3,15 @@
 import copy
 import json
 import math
-import random
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from broken_files import HOSTILE, survivors
 
 import policycliff
-from policycliff.errors import PolicyCliffError, TableError
+from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.formats.verifiers.traces import VERIFIERS
@@ -23,7 +23,6 @@ FORMATS = Path(__file__).parents[2] / "data" / "formats"
 FOLDER = FORMATS / "verifiers"
 EVALUATION, TRAINING = FOLDER / "eval_traces.jsonl", FOLDER / "train_traces.jsonl"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())
-ODD = (None, True, -1, 10**400, 1e999, float("nan"), "", "x" * 99, "\ud800", [], {}, [[]], [{}], {"a": 1}, [1, "a"])
 
 
 def episodes(path=EVALUATION):
@@ -62,7 +61,7 @@ def test_files_of_other_formats_are_not_recognised():
     assert [path for path in others if VERIFIERS.recognise(sample_of(path))] == []
 
 
-@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("key", ["env", "task", "ok", "traces"])
 def test_recognition_never_fails(key, value):
     row = episodes()[0] | {key: value}
@@ -177,15 +176,15 @@ def test_a_prompt_from_the_messages(tmp_path):
     assert rows_of(path)["prompt"][0] == "opened\n[image_url ]"
 
 
-def test_half_a_surrogate_pair_is_replaced(tmp_path):
+def test_half_a_surrogate_pair_stays_escaped(tmp_path):
     rows = changed(lambda trace: trace["nodes"][1]["message"].update(content="cut \ud83d"))
-    assert rows_of(written(tmp_path / "traces.jsonl", rows))["completion"][0] == "cut \ufffd"
+    assert rows_of(written(tmp_path / "traces.jsonl", rows))["completion"][0] == "cut \\ud83d"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda trace: trace.update(rewards=[1]), "line 1, trace 1: rewards must be an object"),
+        (lambda trace: trace.update(rewards=[1]), "line 1, trace 1: 'rewards' must be an object"),
         (lambda trace: trace["rewards"].update(short=1.0), "reward 'short' must be an object"),
         (lambda trace: trace["rewards"]["short"].update(score="high"), "score of reward 'short' must be a number, got"),
         (lambda trace: trace["rewards"]["short"].update(score=10**400), "score of reward 'short' is too large"),
@@ -232,41 +231,5 @@ def test_traces_without_rewards_and_episodes_that_all_failed(tmp_path):
         open_table(written(tmp_path / "failed.jsonl", [episodes()[-1]]))
 
 
-def places(value, found):
-    """Every place of a JSON value, as container and key."""
-    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    for key in keys:
-        found.append((value, key))
-        places(value[key], found)
-    return found
-
-
-def fuzz(folder, count, seed):
-    """Only errors of the package come out of mutated files; how many of them were still read."""
-    rng = random.Random(seed)
-    path = folder / "traces.jsonl"
-    readable = 0
-    for _ in range(count):
-        rows = episodes(rng.choice([EVALUATION, TRAINING]))[:3]
-        for _ in range(rng.randint(0, 3)):
-            holder, key = rng.choice(places(rows[rng.randrange(3)], []))
-            if isinstance(holder, dict) and rng.random() < 0.3:
-                del holder[key]
-            else:
-                holder[key] = copy.deepcopy(rng.choice(ODD))
-        text = bytearray("".join(json.dumps(row) + "\n" for row in rows).encode())
-        for _ in range(rng.choice([0, 0, 0, 1, 3])):
-            start = rng.randrange(len(text))
-            text[start : start + rng.randint(0, 8)] = rng.randbytes(rng.randint(0, 3))
-        path.write_bytes(text)
-        try:
-            load_rollouts(path, AuditSettings(format=rng.choice([None, "verifiers"])))
-            readable += 1
-        except PolicyCliffError:
-            pass
-    return readable
-
-
-def test_mutated_files_raise_nothing_else(tmp_path):
-    readable = fuzz(tmp_path, 250, seed=0)
-    assert 20 < readable < 230
+def test_broken_files_raise_nothing_else(tmp_path):
+    assert 10 < survivors([EVALUATION, TRAINING], tmp_path, "verifiers", 120, seed=0) < 120

@@ -1,14 +1,14 @@
 """Results of verifiers 0.1.9 and 0.3.1: fixtures that their own evaluation wrote, values worked out by hand."""
 
 import json
-import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+from broken_files import HOSTILE, survivors
 
 import policycliff
-from policycliff.errors import PolicyCliffError, TableError
+from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample
 from policycliff.rollouts.formats.sample import sample_of
 from policycliff.rollouts.formats.verifiers.results import VERIFIERS_RESULTS
@@ -19,7 +19,6 @@ from policycliff.rollouts.settings import AuditSettings
 FORMATS = Path(__file__).parents[2] / "data" / "formats"
 FOLDER = FORMATS / "verifiers_results"
 NEW, OLD = FOLDER / "new" / "results.jsonl", FOLDER / "old" / "results.jsonl"
-ODD = (None, True, -1, 10**400, 1e999, float("nan"), "", "x" * 99, "\ud800", [], {}, [[]], [{}], {"a": 1}, [1, "a"])
 # Reward = correct + short / 4, where correct is 1 for the bare answer and short is 1 over the number of words.
 TWO = [("4", 1.0, 1.0), ("4", 1.0, 1.0), ("it is 4", 0.0, 1 / 3), ("5", 0.0, 1.0)]
 SEVEN = [("7", 1.0, 1.0), ("eight", 0.0, 1.0), ("it is 7", 0.0, 1 / 3)]
@@ -63,7 +62,7 @@ def test_files_of_other_formats_are_not_recognised():
     assert [path for path in others if VERIFIERS_RESULTS.recognise(sample_of(path))] == []
 
 
-@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("key", ["example_id", "prompt", "reward", "metrics"])
 def test_recognition_never_fails(key, value):
     row = results()[0] | {key: value}
@@ -89,8 +88,8 @@ def test_rows_are_those_worked_out_by_hand(path, digits, last):
 
 def test_the_total_is_the_reward_and_its_parts_are_compared():
     loaded = load_rollouts(NEW, AuditSettings())
-    assert loaded.rewards == (("reward", 1.0), ("correct", 0.0), ("short", 0.0), ("num_turns", 0.0))
-    assert any("does not say the weights of correct, short, num_turns" in note for note in loaded.notes)
+    assert loaded.rewards == (("reward", 1.0), ("correct", 0.0), ("short", 0.0))  # num_turns is 1 in every row
+    assert "weight 0, compared with reward but not added to it: correct, short." in loaded.notes
     assert [(item.count, item.reason) for item in loaded.table.skipped] == [(1, "rollout ended with an error")]
     assert np.diff(loaded.table.offsets).tolist() == [4, 3]
     given = load_rollouts(NEW, AuditSettings(rewards=(("correct", 1.0), ("short", 0.25))))
@@ -151,12 +150,12 @@ def test_only_what_the_model_wrote_is_the_completion(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"reward": "high"}, "line 3: the reward must be a number, got str"),
-        ({"reward": 10**400}, "line 3: the reward is too large"),
-        ({"example_id": None}, "line 3: example_id must be a whole number or text, got NoneType"),
-        ({"metrics": [1.0]}, "line 3: metrics must be an object, got list"),
+        ({"reward": "high"}, "line 3: 'reward' must be a number, got str"),
+        ({"reward": 10**400}, "line 3: 'reward' is too large"),
+        ({"example_id": None}, "line 3: 'example_id' must be a whole number or text, got NoneType"),
+        ({"metrics": [1.0]}, "line 3: 'metrics' must be an object, got list"),
         ({"metrics": {"short": {}}}, "line 3: metric 'short' must be a number, got dict"),
-        ({"token_usage": {"output_tokens": "9"}}, "line 3: output_tokens must be a number"),
+        ({"token_usage": {"output_tokens": "9"}}, "line 3: 'output_tokens' must be a number"),
     ],
 )
 def test_wrong_values_name_file_and_line(change, message, tmp_path):
@@ -187,39 +186,9 @@ def test_a_file_of_failures(tmp_path):
 
 def test_names_that_no_two_rows_share(tmp_path):
     rows = [results()[0] | {f"score {number}": 1.0} for number in range(1100)]
-    with pytest.raises(TableError, match="more than 1000 different scores"):
+    with pytest.raises(TableError, match="more than 1000 different columns"):
         open_table(written(tmp_path, rows))
 
 
-def fuzz(folder, count, seed):
-    """Only errors of the package come out of mutated files; how many of them were still read."""
-    rng = random.Random(seed)
-    readable = 0
-    for _ in range(count):
-        rows = results(rng.choice([NEW, OLD]))
-        for _ in range(rng.randint(0, 3)):
-            holder = rng.choice(rows)
-            if rng.random() < 0.3 and isinstance(holder.get("metrics"), dict):
-                holder = holder["metrics"]
-            key = rng.choice([*holder, "new"])
-            if rng.random() < 0.2:
-                holder.pop(key, None)
-            else:
-                holder[key] = rng.choice(ODD)
-        path = written(folder, rows)
-        text = bytearray(path.read_bytes())
-        for _ in range(rng.choice([0, 0, 0, 1, 3])):
-            start = rng.randrange(len(text))
-            text[start : start + rng.randint(0, 8)] = rng.randbytes(rng.randint(0, 3))
-        path.write_bytes(text)
-        try:
-            load_rollouts(path, AuditSettings(format=rng.choice([None, "verifiers-results"])))
-            readable += 1
-        except PolicyCliffError:
-            pass
-    return readable
-
-
-def test_mutated_files_raise_nothing_else(tmp_path):
-    readable = fuzz(tmp_path, 250, seed=0)
-    assert 20 < readable < 230
+def test_broken_files_raise_nothing_else(tmp_path):
+    assert 10 < survivors([NEW, OLD], tmp_path, "verifiers-results", 120, seed=0) < 120

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from mutated_json import survivors
+from broken_files import survivors
 
 import policycliff
 from policycliff.errors import TableError
@@ -110,7 +110,7 @@ def test_validation_says_what_the_reward_function_returned():
     assert reading.fixed["rewards"] == (("score", 1.0), ("n_words", 0.0))  # reward and acc repeat the score
     words = [float(len(text.split())) for text in frame["completion"]]
     assert frame["n_words"].to_list() == words
-    assert "n_words" in reading.notes[-1]
+    assert "weight 0, compared with score but not added to it: n_words." in reading.notes
 
 
 def test_legacy_rows_keep_their_order_and_take_the_penalty():
@@ -190,7 +190,7 @@ def test_names_of_ours_in_the_file_are_kept_apart(tmp_path):
     reading = _read_file(tmp_path, [row, _row(effective=3, output="b")])
     frame = reading.frame.collect()
     assert (frame["prompt"][0], frame["completion"][0]) == ("p", "a")
-    assert (frame["prompt (extra)"][0], frame["group (extra)"][0]) == ("x", 3.0)
+    assert (frame["extra.prompt"][0], frame["extra.group"][0]) == ("x", 3.0)
     assert "effective" not in dict(reading.fixed["rewards"])
 
 
@@ -199,7 +199,7 @@ def test_names_of_ours_in_the_file_are_kept_apart(tmp_path):
     [
         (json.dumps(_row(score="1")), "line 2: 'score' must be a number"),
         (json.dumps(_row(score=[1])), "line 2: 'score' must be a number, got list"),
-        (json.dumps(_row(score=10**400)), "line 2: 'score' must be a number"),
+        (json.dumps(_row(score=10**400)), "line 2: 'score' is too large a number"),
         (json.dumps(_row(step=1.5)), "line 2: 'step' must be a whole number"),
         (json.dumps(_row(step=2**70)), "line 2: 'step' must be a whole number"),
         (json.dumps(_row(input={"a": 1})), "line 2: 'input' must be text"),
@@ -232,10 +232,10 @@ def test_hostile_values_are_read(tmp_path):
 
 
 def test_rows_with_keys_of_their_own_are_refused(tmp_path):
-    with pytest.raises(TableError, match="more than 1000 different keys"):
+    with pytest.raises(TableError, match="more than 1000 different columns"):
         _read_file(tmp_path, [_row(**{f"k{i}": 1}) for i in range(1100)])
 
 
-def test_mutants_raise_nothing_else(tmp_path):
+def test_broken_files_raise_nothing_else(tmp_path):
     files = [DATA / "v1" / "9.jsonl", DATA / "legacy" / "9.jsonl", DATA / "v1_validation" / "10.jsonl"]
-    assert 0 < survivors(files, tmp_path, "verl", count=200, seed=1) < 200
+    assert 0 < survivors(files, tmp_path, "verl", count=120, seed=1) < 120

@@ -15,14 +15,16 @@ import polars as pl
 from policycliff.errors import TableError
 from policycliff.integrations.openrlhf import FORMAT_NAME
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.shared.json_blocks import (
+from policycliff.rollouts.formats.shared.frames import Item, frame_of_items, items_of_files, items_of_lines
+from policycliff.rollouts.formats.shared.rewards import Weights, watched, watched_note
+from policycliff.rollouts.formats.shared.values import (
+    REMEDY,
     Row,
     as_number,
-    as_text,
-    frame_of_files,
-    shown,
+    flat,
+    json_text_or_none,
+    object_of,
     text_of,
-    watched,
     whole_of,
 )
 from policycliff.rollouts.reading.files import READ_ERRORS, first_line, open_text, unreadable
@@ -39,10 +41,7 @@ _SCHEMA = {
     "step": pl.Int64(),
     "__process": pl.String(),
     "__sequence": pl.Int64(),
-    "__unread": pl.Boolean(),
     "__whole": pl.Boolean(),
-    "__failed": pl.Boolean(),
-    "__cut": pl.Boolean(),
 }
 _HIDDEN = tuple(name for name in _SCHEMA if name.startswith("__"))
 _CUT: Row = {}
@@ -56,11 +55,8 @@ def _recognise(sample: FileSample) -> str | None:
 
 
 def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
-    frame, empty = frame_of_files(paths, _row, _SCHEMA, _lines)
-    cut = int(frame["__cut"].sum())
-    frame = frame.filter(~pl.col("__cut")).sort("__process", "__sequence", maintain_order=True)
-    if frame.is_empty():
-        raise TableError(f"{paths[0]} has no whole line. Give the files of another process too.")
+    frame, skipped = frame_of_items(items_of_files(paths, _items), _SCHEMA, path=paths[0], what="sample")
+    frame = frame.sort("__process", "__sequence", maintain_order=True)
     has_steps = frame["step"].null_count() == 0
     frame, partial = _whole_visits(frame, settings.group_size)
     size = settings.group_size or (None if has_steps else _size_of_visits(frame))
@@ -68,22 +64,20 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     others = watched(frame, "rewards", ["scores", *(name for name in frame.columns if name.startswith("extra_logs."))])
     fixed: dict[str, Any] = {"group": "group", "prompt": "prompt", "completion": "completion"}
     fixed["rewards"] = (("rewards", 1.0), *others)
-    watched_names = [] if settings.rewards else [name for name, _ in others]
     if has_steps:
         fixed["step"] = "step"
     else:
         frame = frame.drop("step")
-    skipped = (
-        SkippedRows("a reward that is not one number (kept, without that reward)", int(frame["__unread"].sum())),
-        SkippedRows("the reward function failed (kept, without a reward)", int(frame["__failed"].sum())),
-        SkippedRows("the line is not whole: a write was cut short", cut),
-    )
     return Reading(
         frame=frame.drop(_HIDDEN).lazy(),
         fixed=fixed,
-        notes=_notes(frame, watched_names, size=size, given=settings.group_size is not None),
-        skipped=tuple(item for item in (*skipped, *partial, *empty) if item.count),
+        notes=_notes(frame, () if settings.rewards else others, size=size, given=settings.group_size is not None),
+        skipped=(*skipped, *partial),
     )
+
+
+def _items(path: Path) -> Iterator[Item]:
+    return items_of_lines(path, _items_of_line, _lines)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Row]]:
@@ -103,33 +97,33 @@ def _parsed(line: str, where: str) -> Row:
     except (json.JSONDecodeError, RecursionError):
         return _CUT
     except ValueError as error:  # Python refuses to read whole numbers of more than 4300 digits
-        raise TableError(f"{where}: {first_line(error)}. Record the samples again.") from error
+        raise TableError(f"{where}: {first_line(error)}. {REMEDY}") from error
     if not isinstance(row, dict):
         raise TableError(f"{where}: expected a JSON object, got {type(row).__name__}.")
     return row
 
 
-def _row(row: Row, where: str, _path: Path) -> Row:
+def _items_of_line(row: Row, where: str) -> Iterator[Item]:
+    """The sample of a line, and what is to count of it."""
     if row is _CUT:
-        return {"__cut": True}
-    extra = row.get("extra_logs") or {}
-    if not isinstance(extra, dict):
-        raise TableError(f"{where}: 'extra_logs' must be an object, got {shown(extra)}. Record the samples again.")
+        yield SkippedRows("the line is not whole: a write was cut short", 1)
+        return
+    if row.get("error") is not None:
+        yield SkippedRows("the reward function failed (kept, without a reward)", 1)
     rewards, scores = _number(row.get("rewards")), _number(row.get("scores"))
-    return {
+    if rewards is None and row.get("rewards") is not None:
+        yield SkippedRows("a reward that is not one number (kept, without that reward)", 1)
+    yield {
         "prompt": text_of(row, "prompt", where),
         "completion": text_of(row, "completion", where),
-        "label": as_text(row.get("label")),
+        "label": json_text_or_none(row.get("label")),
         "rewards": rewards,
         "scores": scores,
         "step": None if row.get("step") is None else whole_of(row, "step", where),
         "__process": text_of(row, "process", where),
         "__sequence": whole_of(row, "sequence", where),
-        "__unread": rewards is None and row.get("rewards") is not None,
         "__whole": row.get("completion_has_prompt") is True,
-        "__failed": row.get("error") is not None,
-        "__cut": False,
-        **{f"extra_logs.{name}": value for name, value in extra.items()},
+        **{f"extra_logs.{name}": flat(value) for name, value in object_of(row, "extra_logs", where).items()},
     }
 
 
@@ -146,7 +140,8 @@ def _whole_visits(frame: pl.DataFrame, size: int | None) -> tuple[pl.DataFrame, 
         raise TableError(
             f"no prompt has {size} samples of one process. Give --group-size as in --rollout.n_samples_per_prompt."
         )
-    return kept, (SkippedRows(f"left over after visits of {size} samples", len(frame) - len(kept)),)
+    left = len(frame) - len(kept)
+    return kept, (SkippedRows(f"left over after visits of {size} samples", left),) if left else ()
 
 
 def _size_of_visits(frame: pl.DataFrame) -> int | None:
@@ -170,7 +165,7 @@ def _group(frame: pl.DataFrame, size: int | None) -> pl.Series:
     return frame.select(name.alias("group")).to_series()
 
 
-def _notes(frame: pl.DataFrame, others: list[str], *, size: int | None, given: bool) -> tuple[str, ...]:
+def _notes(frame: pl.DataFrame, others: Weights, *, size: int | None, given: bool) -> tuple[str, ...]:
     notes = []
     counts = frame.group_by("prompt", "__process").len()["len"]
     if size is not None and not given:
@@ -184,8 +179,7 @@ def _notes(frame: pl.DataFrame, others: list[str], *, size: int | None, given: b
     whole = int(frame["__whole"].sum())
     if whole:
         notes.append(f"{whole} completions still hold their prompt: it did not come back from the tokeniser as it was.")
-    if others:
-        notes.append(f"weight 0, compared with the rewards but not added to them: {', '.join(others)}.")
+    notes += watched_note("rewards", others)
     return tuple(notes)
 
 

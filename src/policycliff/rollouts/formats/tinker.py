@@ -4,24 +4,25 @@ The summaries hold rewards and measurements but no text: prompt and completion a
 environment logged itself (`logs` of a step) is kept, and may be a text or an answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.shared.json_blocks import (
+from policycliff.rollouts.formats.shared.frames import Item, frame_of_items, items_of_files, items_of_lines
+from policycliff.rollouts.formats.shared.rewards import Weights, watched, watched_note
+from policycliff.rollouts.formats.shared.values import (
     Row,
     as_number,
-    as_text,
-    frame_of_files,
+    flat,
+    json_text_or_none,
     number_of,
-    shown,
+    object_of,
     text_of,
-    watched,
     whole_of,
+    wrong_type,
 )
 from policycliff.rollouts.settings import AuditSettings
 
@@ -52,7 +53,7 @@ def _recognise(sample: FileSample) -> str | None:
 
 
 def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
-    frame, empty = frame_of_files(paths, _row, _SCHEMA)
+    frame, skipped = frame_of_items(items_of_files(paths, _items), _SCHEMA, path=paths[0], what="trajectory")
     measured = [name for name in frame.columns if name.startswith(("metrics.", "trajectory_metrics."))]
     others = watched(frame, "total_reward", ["final_reward", "step_reward", *measured])
     runs = frame["__run"].n_unique()
@@ -62,9 +63,13 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     return Reading(
         frame=frame.drop("__run").lazy(),
         fixed=fixed,
-        notes=_notes(frame, [] if settings.rewards else [name for name, _ in others], settings),
-        skipped=empty,
+        notes=_notes(frame, () if settings.rewards else others, settings),
+        skipped=skipped,
     )
+
+
+def _items(path: Path) -> Iterator[Item]:
+    return items_of_lines(path, lambda row, where: [_row(row, where, path)])
 
 
 def _row(row: Row, where: str, path: Path) -> Row:
@@ -84,28 +89,21 @@ def _row(row: Row, where: str, path: Path) -> Row:
         "n_steps": len(steps),
         "ac_len": _sum(lengths),
         "final_ob_len": number_of(row, "final_ob_len", where),
-        "tags": as_text(row.get("tags")),
+        "tags": json_text_or_none(row.get("tags")),
         "__run": str(path.parent.parent if path.parent.name.startswith("iteration_") else path.parent),
         **_step_values(steps, where),
-        **{f"trajectory_metrics.{name}": value for name, value in _part(row, "trajectory_metrics", where).items()},
+        **{
+            f"trajectory_metrics.{name}": flat(value)
+            for name, value in object_of(row, "trajectory_metrics", where).items()
+        },
     }
 
 
 def _steps(row: Row, where: str) -> list[Row]:
     steps = row.get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-        raise TableError(f"{where}: 'steps' must be a list of objects, got {shown(steps)}. Write the file again.")
+        raise wrong_type(steps, "a list of objects", f"{where}: 'steps'")
     return steps
-
-
-def _part(row: Row, key: str, where: str) -> Mapping[str, Any]:
-    """An object within a row, empty where it is null or absent."""
-    value = row.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise TableError(f"{where}: {key!r} must be an object, got {shown(value)}. Write the file again.")
-    return value
 
 
 def _step_values(steps: list[Row], where: str) -> Row:
@@ -113,16 +111,16 @@ def _step_values(steps: list[Row], where: str) -> Row:
     metrics: dict[str, list[Any]] = {}
     logs: Row = {}
     for step in steps:
-        for name, value in _part(step, "metrics", where).items():
+        for name, value in object_of(step, "metrics", where).items():
             metrics.setdefault(f"metrics.{name}", []).append(value)
-        logs |= {f"logs.{name}": value for name, value in _part(step, "logs", where).items()}
+        logs |= {f"logs.{name}": flat(value) for name, value in object_of(step, "logs", where).items()}
     return logs | {name: _mean(values) for name, values in metrics.items()}
 
 
 def _mean(values: list[Any]) -> Any:
     numbers = [as_number(value) for value in values]
     known = [number for number in numbers if number is not None]
-    return values[-1] if len(known) < len(values) else sum(known) / len(known)
+    return flat(values[-1]) if len(known) < len(values) else sum(known) / len(known)
 
 
 def _sum(values: list[float | None]) -> float | None:
@@ -130,7 +128,7 @@ def _sum(values: list[float | None]) -> float | None:
     return sum(known, 0.0) if len(known) == len(values) else None
 
 
-def _notes(frame: pl.DataFrame, others: list[str], settings: AuditSettings) -> tuple[str, ...]:
+def _notes(frame: pl.DataFrame, others: Weights, settings: AuditSettings) -> tuple[str, ...]:
     notes = []
     logs = [name for name in frame.columns if name.startswith("logs.") and frame.schema[name] == pl.String]
     if settings.completion is None and settings.behaviour is None:
@@ -139,8 +137,7 @@ def _notes(frame: pl.DataFrame, others: list[str], settings: AuditSettings) -> t
             "the file holds no prompts and no completions, so equal completions count as different behaviours. Name "
             f"a column that tells them apart with --behaviour.{hint}"
         )
-    if others:
-        notes.append(f"weight 0, compared with total_reward but not added to it: {', '.join(others)}.")
+    notes += watched_note("total_reward", others)
     splits = frame["split"].drop_nulls().unique(maintain_order=True).to_list()
     if len(splits) > 1:
         notes.append(

@@ -5,24 +5,17 @@ trainer has no such name: there the prompt's text is the group.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.format import ROW_COLUMNS, FileSample, Format, Reading
-from policycliff.rollouts.formats.shared.json_blocks import (
-    MAX_WATCHED,
-    Row,
-    as_text,
-    frame_of_files,
-    number_of,
-    text_of,
-    watched,
-    whole_of,
-)
+from policycliff.rollouts.formats.format import FileSample, Format, Reading
+from policycliff.rollouts.formats.shared.frames import Item, frame_of_items, items_of_files, items_of_lines
+from policycliff.rollouts.formats.shared.rewards import Weights, score_column, watched, watched_note
+from policycliff.rollouts.formats.shared.values import Row, flat, json_text_or_none, number_of, text_of, whole_of
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import SkippedRows
 
@@ -57,7 +50,7 @@ def _is_dump(row: Row) -> bool:
 
 
 def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
-    frame, empty = frame_of_files(paths, _row, _SCHEMA)
+    frame, empty = frame_of_items(items_of_files(paths, _items), _SCHEMA, path=paths[0], what="sample")
     frame, skipped = _trained_on(frame)
     folders = frame["__folder"].n_unique()
     named = frame["__uid"].null_count() < len(frame)
@@ -81,6 +74,10 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     )
 
 
+def _items(path: Path) -> Iterator[Item]:
+    return items_of_lines(path, lambda row, where: [_row(row, where, path)])
+
+
 def _row(row: Row, where: str, path: Path) -> Row:
     uid = row.get("uid")
     parts = _UID.fullmatch(uid) if isinstance(uid, str) else None
@@ -90,13 +87,13 @@ def _row(row: Row, where: str, path: Path) -> Row:
     return {
         "prompt": text_of(row, "input", where),
         "completion": text_of(row, "output", where),
-        "gts": as_text(row.get("gts")),
+        "gts": json_text_or_none(row.get("gts")),
         "score": number_of(row, "score", where),
         "step": _step(row, where, path),
         **names,
         "__folder": str(path.parent),
         **{
-            _extra_name(key): value
+            score_column(key, "extra", _SCHEMA): flat(value)
             for key, value in row.items()
             if key not in _BASE and (key != "uid" or parts is None)
         },
@@ -109,11 +106,6 @@ def _step(row: Row, where: str, path: Path) -> int:
     if "step" not in row and name.isdecimal() and len(name) < 18:
         return int(name)
     return whole_of(row, "step", where)
-
-
-def _extra_name(key: str) -> str:
-    """The name of a value that the reward function returned: its own, unless a column of ours has that name."""
-    return f"{key} (extra)" if key in ROW_COLUMNS or key in _HIDDEN else key
 
 
 def _trained_on(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[SkippedRows, ...]]:
@@ -157,9 +149,9 @@ def _group_notes(frame: pl.DataFrame, settings: AuditSettings) -> tuple[str, ...
     return tuple(notes)
 
 
-def _rewards(frame: pl.DataFrame, extras: list[str]) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
+def _rewards(frame: pl.DataFrame, extras: list[str]) -> tuple[Weights, tuple[str, ...]]:
     """The score, the penalty that is added to it, and what the reward function returned beside it."""
-    rewards: tuple[tuple[str, float], ...] = (("score", 1.0),)
+    rewards: Weights = (("score", 1.0),)
     notes = []
     if _leaves_out_penalty(frame):
         rewards = (*rewards, ("overlong_reward", 1.0))
@@ -170,11 +162,10 @@ def _rewards(frame: pl.DataFrame, extras: list[str]) -> tuple[tuple[tuple[str, f
     beside = [name for name in extras if name not in dict(rewards)]
     others = watched(frame, "score", beside)
     if others:
-        more = " (at most 8 are)" if len(others) == MAX_WATCHED else ""
-        notes.append(
-            f"weight 0, compared with the score but not added to it{more}: {', '.join(name for name, _ in others)}. "
-            "The file does not say which of them the score is made of; say it with --reward NAME=WEIGHT."
-        )
+        notes += [
+            *watched_note("score", others),
+            "The file does not say which columns the score is made of; say it with --reward NAME=WEIGHT.",
+        ]
     return (*rewards, *others), tuple(notes)
 
 

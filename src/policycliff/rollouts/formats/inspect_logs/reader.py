@@ -6,7 +6,6 @@ makes them: C 1, P 0.5, I and N 0, yes and true 1, no and false 0.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,19 @@ import polars as pl
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
 from policycliff.rollouts.formats.inspect_logs.log_parts import CHUNKED, SAMPLE, START, log_parts
-from policycliff.rollouts.formats.shared.blocks import (
-    MAX_WATCHED,
-    Item,
-    Value,
-    frame_of_items,
-    number_or_none,
-    score_column,
-    without_surrogates,
-)
+from policycliff.rollouts.formats.shared.frames import Item, frame_of_items, items_of_files
 from policycliff.rollouts.formats.shared.messages import transcript
+from policycliff.rollouts.formats.shared.rewards import score_column, watched, watched_note
+from policycliff.rollouts.formats.shared.values import (
+    REMEDY,
+    Value,
+    as_object,
+    identity,
+    number_of,
+    number_or_none,
+    object_of,
+    wrong_type,
+)
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import SkippedRows
 
@@ -50,26 +52,26 @@ def _recognise(sample: FileSample) -> str | None:
 
 def _read(paths: Sequence[Path], _settings: AuditSettings) -> Reading:
     seen: set[str] = set()
-    frame, skipped = frame_of_items(chain.from_iterable(_items(path, seen) for path in paths), _TYPES)
-    if frame.is_empty():
-        reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in skipped) or "it has no samples"
-        raise TableError(f"{paths[0]}: no sample is left to audit. {reasons}.")
-    scores = [name for name in frame.columns if name not in {*_TYPES, _TOKENS}][: MAX_WATCHED + 1]
+    items = items_of_files(paths, lambda path: _items(path, seen))
+    frame, skipped = frame_of_items(items, _TYPES, path=paths[0], what="sample", other=pl.Float64())
+    scores = [name for name in frame.columns if name not in {*_TYPES, _TOKENS}]
     if not scores:
         raise TableError(f"{paths[0]}: no sample has a score. Score the log first: `inspect score`.")
+    others = watched(frame, scores[0], scores[1:])
     frame, notes = _grouped(frame)
     fixed = {
         "prompt": "prompt",
         "group": "group",
         "completion": "completion",
         "source": "source",
-        "rewards": tuple((name, float(number == 0)) for number, name in enumerate(scores)),
+        "rewards": ((scores[0], 1.0), *others),
     }
     if len(scores) > 1:
-        notes.append(
-            f"an Inspect log has no weights: {scores[0]!r}, its first score, is the reward (weight 1); "
-            f"the others ({', '.join(scores[1:])}) are compared with weight 0. Give --reward NAME=WEIGHT if not."
-        )
+        notes += [
+            f"an Inspect log has no weights: {scores[0]!r}, its first score, is the reward (weight 1).",
+            *watched_note(scores[0], others),
+            "Give --reward NAME=WEIGHT for what is, or would be, trained on.",
+        ]
     return Reading(frame=frame.lazy(), fixed=fixed, notes=tuple(notes), skipped=skipped)
 
 
@@ -103,22 +105,20 @@ def _items(path: Path, seen: set[str]) -> Iterator[Item]:
     if not isinstance(spec, dict) or not all(isinstance(spec.get(key), str) for key in ("task", "model")):
         raise TableError(f"{where}: expected eval with task and model. Is this an Inspect log?")
     for place, sample in parts:
-        identity = sample.get("uuid")
-        if isinstance(identity, str) and identity in seen:
+        uuid = sample.get("uuid")
+        if isinstance(uuid, str) and uuid in seen:
             yield SkippedRows("sample that stands in an earlier log too (same uuid)", 1)
             continue
-        if isinstance(identity, str):
-            seen.add(identity)
+        if isinstance(uuid, str):
+            seen.add(uuid)
         try:
             yield from _sample_items(sample, spec, place, str(path))
         except RecursionError as error:
-            raise TableError(f"{place}: nested too deeply.") from error
+            raise TableError(f"{place}: nested too deeply. {REMEDY}") from error
 
 
 def _sample_items(sample: dict[str, Any], spec: dict[str, Any], where: str, log: str) -> Iterator[Item]:
-    identity = sample.get("id")
-    if isinstance(identity, bool) or not isinstance(identity, int | str):
-        raise TableError(f"{where}: id must be a whole number or text, got {type(identity).__name__}.")
+    name = identity(sample.get("id"), f"{where}: 'id'")
     if sample.get("error") is not None:
         yield SkippedRows("sample ended with an error", 1)
         return
@@ -127,21 +127,20 @@ def _sample_items(sample: dict[str, Any], spec: dict[str, Any], where: str, log:
         return
     scores, unread = _scores(sample, where)
     yield from [_NO_NUMBER] * unread
-    model = without_surrogates(spec["model"])
+    model = spec["model"]
     row: dict[str, Value] = {
         "prompt": transcript(sample.get("input")),
         "completion": _completion(sample),
         "source": model,
-        "task": without_surrogates(f"{spec['task']}/{identity}"),
+        "task": f"{spec['task']}/{name}",
         # Text, so that it is not taken for a score.
-        "epoch": without_surrogates(str(sample.get("epoch"))),
-        "__log": without_surrogates(log),
-        "__task": without_surrogates(spec["task"]),
+        "epoch": str(sample.get("epoch")),
+        "__log": log,
+        "__task": spec["task"],
     }
-    usage = sample.get("model_usage")
-    tokens = usage.get(spec["model"]) if isinstance(usage, dict) else None
-    if isinstance(tokens, dict) and _TOKENS in tokens:
-        row[_TOKENS] = number_or_none(tokens[_TOKENS], f"{where}: {_TOKENS}")
+    tokens = as_object(as_object(sample.get("model_usage")).get(spec["model"]))
+    if _TOKENS in tokens:
+        row[_TOKENS] = number_of(tokens, _TOKENS, where)
     yield row | scores
 
 
@@ -152,23 +151,20 @@ def _completion(sample: dict[str, Any]) -> str:
     written = [item for item in held if item.get("role") == "assistant" and item.get("source") == "generate"]
     if written:
         return transcript(written)
-    output = sample.get("output")
-    choices = output.get("choices") if isinstance(output, dict) else None
+    choices = as_object(sample.get("output")).get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     return transcript([first.get("message")]) if isinstance(first, dict) else ""
 
 
 def _scores(sample: dict[str, Any], where: str) -> tuple[dict[str, Value], int]:
     """Score columns of a sample, and how many values are no numbers."""
-    held = sample.get("scores")
-    scores = held if held is not None else {"score": sample["score"]} if sample.get("score") else {}
-    if not isinstance(scores, dict):
-        raise TableError(f"{where}: scores must be an object, got {type(scores).__name__}.")
+    old = {"score": sample["score"]} if sample.get("score") else {}
+    scores = object_of(sample, "scores", where) if sample.get("scores") is not None else old
     found: dict[str, Value] = {}
     unread = 0
     for name, score in scores.items():
         if not isinstance(score, dict) or "value" not in score:
-            raise TableError(f"{where}: score {name!r} must be an object with a value.")
+            raise wrong_type(score, "an object with a value", f"{where}: score {name!r}")
         value = score["value"]
         values = {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
         for key, item in values.items():

@@ -1,12 +1,11 @@
 """One line of an lm-evaluation-harness samples file: a document, what the model made of it, and its metrics."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.shared.blocks import number_or_none, without_surrogates
+from policycliff.rollouts.formats.shared.values import REMEDY, identity, json_text, number_or_none, wrong_type
 
 _MOST_METRICS = 100
 
@@ -51,13 +50,15 @@ def document_of(row: Mapping[str, Any], where: str) -> Document:
     Raises:
         TableError: Something is missing or of another kind; the message says what.
     """
-    doc_id, kind = row.get("doc_id"), row.get("filter", "none")
-    if isinstance(doc_id, bool) or not isinstance(doc_id, int | str) or not isinstance(kind, str):
-        raise TableError(f"{where}: expected a 'doc_id' and a 'filter', got {_short(doc_id)} and {_short(kind)}.")
+    kind = row.get("filter", "none")
+    if not isinstance(kind, str):
+        raise wrong_type(kind, "text", f"{where}: 'filter'")
     requests = _requests(row.get("arguments"), where)
     responses = row.get("resps")
     if not isinstance(responses, list) or len(responses) != len(requests) or not all(_is_filled(r) for r in responses):
-        raise TableError(f"{where}: 'resps' must hold a list of responses for each of {len(requests)} arguments.")
+        raise TableError(
+            f"{where}: 'resps' must hold a list of responses for each of {len(requests)} arguments. {REMEDY}"
+        )
     names = _metric_names(row)
     named = [name for name in names if isinstance(row.get(name), int | float)]
     if len(named) > _MOST_METRICS:
@@ -65,16 +66,14 @@ def document_of(row: Mapping[str, Any], where: str) -> Document:
     doc_hash, target = row.get("doc_hash"), row.get("target")
     return Document(
         where=where,
-        doc_id=_text(doc_id),
-        doc_hash=_text(doc_hash) if isinstance(doc_hash, str) else None,
+        doc_id=identity(row.get("doc_id"), f"{where}: 'doc_id'"),
+        doc_hash=doc_hash if isinstance(doc_hash, str) else None,
         filter=kind,
-        prompt=_text(requests[0][0]),
+        prompt=json_text(requests[0][0]),
         requests=requests,
         responses=tuple(tuple(item) for item in responses),
-        target=None if target is None else _text(target),
-        metrics={
-            f"{_text(name)},{_text(kind)}": number_or_none(row[name], f"{where}: {_short(name)}") for name in named
-        },
+        target=None if target is None else json_text(target),
+        metrics={f"{name},{kind}": number_or_none(row[name], f"{where}: {name!r}") for name in named},
         n_other_metrics=len(names) - len(named),
     )
 
@@ -82,7 +81,7 @@ def document_of(row: Mapping[str, Any], where: str) -> Document:
 def response_of(document: Document) -> str:
     """What the model wrote; several responses, which lm-eval scores together, are one text, a JSON array."""
     found = [response for responses in document.responses for response in responses]
-    return _text(found[0] if len(found) == 1 else found)
+    return json_text(found[0] if len(found) == 1 else found)
 
 
 def choices_of(document: Document) -> list[dict[str, str | float | None]]:
@@ -92,10 +91,10 @@ def choices_of(document: Document) -> list[dict[str, str | float | None]]:
         TableError: A likelihood is no number.
     """
     requests = _conditional(document.requests)
-    contexts = {_text(request[0]) for request in requests}
-    endings = [_text(request[1]) if len(request) > 1 else "" for request in requests]
+    contexts = {json_text(request[0]) for request in requests}
+    endings = [json_text(request[1]) if len(request) > 1 else "" for request in requests]
     # Where the context holds the choice (winogrande), both together are what competes.
-    whole = [_text(request[0]) + end for request, end in zip(requests, endings, strict=True)]
+    whole = [json_text(request[0]) + end for request, end in zip(requests, endings, strict=True)]
     texts = endings if len(contexts) == 1 else whole
     right = _right_choice(document.target, [text.strip() for text in endings])
     rows: list[dict[str, str | float | None]] = []
@@ -118,7 +117,7 @@ def _requests(arguments: Any, where: str) -> tuple[tuple[Any, ...], ...]:
     outer = list(arguments.values()) if isinstance(arguments, dict) else arguments
     inner = [list(item.values()) if isinstance(item, dict) else item for item in outer] if _is_filled(outer) else []
     if not inner or not all(_is_filled(item) for item in inner):
-        raise TableError(f"{where}: 'arguments' must hold the arguments of a request, got {_short(arguments)}.")
+        raise wrong_type(arguments, "the arguments of requests", f"{where}: 'arguments'")
     return tuple(tuple(item) for item in inner)
 
 
@@ -151,9 +150,7 @@ def _likelihood(document: Document, position: int) -> float:
             return float(value)
     except (ValueError, OverflowError):
         pass
-    raise TableError(
-        f"{document.where}: the likelihood of choice {position + 1} must be a number, got {_short(value)}."
-    )
+    raise wrong_type(value, "a number", f"{document.where}: the likelihood of choice {position + 1}")
 
 
 def _metric_names(row: Mapping[str, Any]) -> list[str]:
@@ -166,12 +163,3 @@ def _metric_names(row: Mapping[str, Any]) -> list[str]:
 
 def _is_filled(value: Any) -> bool:
     return isinstance(value, list) and bool(value)
-
-
-def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return without_surrogates(text)
-
-
-def _short(value: object) -> str:
-    return repr(value)[:60]

@@ -1,11 +1,11 @@
 """What the name and the place of an lm-evaluation-harness samples file say: the task and the model."""
 
-import json
 import re
 from pathlib import Path
 
+from policycliff.rollouts.formats.shared.values import object_beside
+
 _NAME = re.compile(r"^samples_(.+)_(\d{4}-\d\d-\d\dT[^_]+?)\.jsonl?(\.gz)?$")
-_LARGEST_RESULTS = 50_000_000
 
 
 def task_of(path: Path) -> str:
@@ -25,11 +25,7 @@ def source_of(path: Path) -> str:
         return path.name
     results = [item for item in path.parent.glob("*.json") if item.stem.endswith(f"_{found[2]}")]
     for item in results[:1]:
-        try:
-            with item.open(encoding="utf-8") as file:
-                name = json.loads(file.read(_LARGEST_RESULTS)).get("model_name")
-        except (OSError, ValueError, RecursionError, AttributeError):
-            continue  # The name is for people only: the folder's will do.
+        name = object_beside(item).get("model_name")  # For people only: else the folder's name will do.
         if isinstance(name, str) and name:
             return name
     return path.resolve().parent.name

@@ -13,11 +13,12 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.format import FileSample, Format, Reading
+from policycliff.rollouts.formats.format import ROW_COLUMNS, FileSample, Format, Reading
 from policycliff.rollouts.formats.lm_eval.documents import Document, choices_of, document_of, response_of
 from policycliff.rollouts.formats.lm_eval.file_names import source_of, task_of
-from policycliff.rollouts.formats.shared.blocks import Item, frame_of_items
-from policycliff.rollouts.reading.files import first_line
+from policycliff.rollouts.formats.shared.frames import Item, frame_of_items
+from policycliff.rollouts.formats.shared.rewards import watched, watched_note
+from policycliff.rollouts.formats.shared.values import Value
 from policycliff.rollouts.reading.json_lines import json_objects
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import SkippedRows
@@ -26,7 +27,7 @@ _KEYS = frozenset({"doc_id", "doc", "arguments", "resps", "filtered_resps"})
 _RESULTS = frozenset({"results", "configs", "versions"})
 _TEXTS = ("__task", "__doc", "__hash", "__filter", "prompt", "completion", "source")
 _TYPES = {name: pl.String() for name in _TEXTS} | {"__file": pl.Int64(), "__draw": pl.Int64()}
-_RESERVED = {"prompt", "completion", "source", "group", "step", EFFECTIVE}
+_RESERVED = {*ROW_COLUMNS, EFFECTIVE}
 
 
 def _recognise(sample: FileSample) -> str | None:
@@ -44,7 +45,7 @@ def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
         raise TableError(
             f"{paths[0]} holds results, not samples. Evaluate with --log_samples and give samples_*.jsonl."
         )
-    frame, skipped = frame_of_items(_items(samples), _TYPES)
+    frame, skipped = frame_of_items(_items(samples), _TYPES, path=samples[0], what="document", other=pl.Float64())
     for kind, read in (("loglikelihood", _of_choices), ("completion", _of_responses)):
         if kind in frame.columns:
             return read(frame, skipped, samples[0], settings)
@@ -58,7 +59,7 @@ def _items(paths: Sequence[Path]) -> Iterator[Item]:
         task, source = task_of(path), source_of(path)
         filters: dict[str, str] = {}
         draws: Counter[tuple[str, str]] = Counter()
-        for line, row in _objects(path):
+        for line, row in json_objects(path):
             document = document_of(row, f"{path}, line {line}")
             kinds.setdefault(document.generated, path)
             if len(kinds) > 1:
@@ -67,7 +68,7 @@ def _items(paths: Sequence[Path]) -> Iterator[Item]:
                     f"such as '{path.parent.parent}/*/samples_{task or 'TASK'}_*.jsonl'."
                 )
             draws[document.doc_id, document.filter] += 1
-            key: dict[str, str | float | int | None] = {
+            key: dict[str, Value] = {
                 "__file": number,
                 "__task": task,
                 "__doc": document.doc_id,
@@ -82,16 +83,7 @@ def _items(paths: Sequence[Path]) -> Iterator[Item]:
                 yield from _choice_rows(key, document)
 
 
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        yield from json_objects(path)
-    except TableError:
-        raise
-    except ValueError as error:  # a number of thousands of digits
-        raise TableError(f"{path} is not JSON that can be read: {first_line(error)}.") from error
-
-
-def _generated_rows(key: dict[str, str | float | int | None], document: Document) -> Iterator[Item]:
+def _generated_rows(key: dict[str, Value], document: Document) -> Iterator[Item]:
     yield {**key, "completion": response_of(document), **document.metrics}
     if document.n_responses > 1:
         yield SkippedRows("several responses, which lm-eval scores together: read as one completion", 1, "documents")
@@ -100,7 +92,7 @@ def _generated_rows(key: dict[str, str | float | int | None], document: Document
         yield SkippedRows(reason, document.n_other_metrics, "values")
 
 
-def _choice_rows(key: dict[str, str | float | int | None], document: Document) -> Iterator[Item]:
+def _choice_rows(key: dict[str, Value], document: Document) -> Iterator[Item]:
     choices = choices_of(document)
     if len(choices) < 2:
         yield SkippedRows("one likelihood only, so nothing competes", 1, "documents")
@@ -128,9 +120,10 @@ def _of_responses(
             "Give the samples of the same task by several models or runs: 'results/*/samples_TASK_*.jsonl'."
         )
     filled = sorted(named.values(), key=lambda name: rows[name].null_count())
-    rewards = ((filled[0], 1.0), *((name, 0.0) for name in filled[1:]))
+    others = watched(rows, filled[0], filled[1:])
+    rewards = ((filled[0], 1.0), *others)
     if len(filled) > 1:
-        notes = (*notes, f"{filled[0]!r} is audited as the reward; compared with it: {', '.join(filled[1:])}.")
+        notes = (*notes, f"{filled[0]!r} is audited as the reward (weight 1).", *watched_note(filled[0], others))
     fixed = {"prompt": "prompt", "group": "group", "completion": "completion", "source": "source", "rewards": rewards}
     return Reading(frame=_shown(rows), fixed=fixed, notes=notes, skipped=skipped)
 

@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import Any
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.shared.blocks import number_or_none, without_surrogates
 from policycliff.rollouts.formats.shared.messages import message_body
+from policycliff.rollouts.formats.shared.values import REMEDY, as_object, number_or_none, wrong_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,10 @@ def read_line(row: Mapping[str, Any], where: str) -> Line:
 def _messages(content: Any, mask: Sequence[int | float] | None, where: str) -> tuple[list[str], int, int]:
     """The texts of the messages, how many are the prompt, and how many follow the last of the policy."""
     if isinstance(content, str):
-        return [without_surrogates(content)], 0, 0
+        return [content], 0, 0
     if not isinstance(content, list):
-        raise TableError(f"{where}: 'content' must be a list of one list of messages, got {type(content).__name__}.")
-    texts = [without_surrogates(message_body(item)) for item in content]
+        raise wrong_type(content, "a list of one list of messages", f"{where}: 'content'")
+    texts = [message_body(item) for item in content]
     roles = [item.get("role") if isinstance(item, Mapping) else None for item in content]
     if "assistant" in roles:
         return texts, roles.index("assistant"), roles[::-1].index("assistant")
@@ -109,8 +109,8 @@ def _advantage(row: Mapping[str, Any], mask: Sequence[int | float] | None, where
 def _agent(row: Mapping[str, Any]) -> str | None:
     found = row.get("agent_ref")
     agent = found[0] if isinstance(found, list) and found else None
-    name = agent.get("name") if isinstance(agent, Mapping) else None
-    return without_surrogates(name) if isinstance(name, str) else None
+    name = as_object(agent).get("name")
+    return name if isinstance(name, str) else None
 
 
 def _scalar(row: Mapping[str, Any], key: str, where: str) -> float | None:
@@ -126,10 +126,10 @@ def _numbers(row: Mapping[str, Any], key: str, where: str) -> list[int | float] 
     if value is None:
         return None
     if not isinstance(value, list):
-        raise TableError(f"{where}: {key!r} must be a list of one list of numbers, got {type(value).__name__}.")
+        raise wrong_type(value, "a list of one list of numbers", f"{where}: {key!r}")
     wrong = sorted(kind.__name__ for kind in set(map(type, value)) - {int, float, bool})
     if wrong:
-        raise TableError(f"{where}: {key!r} must hold numbers, got {wrong[0]}.")
+        raise TableError(f"{where}: {key!r} must hold numbers, got {wrong[0]}. {REMEDY}")
     return value
 
 

@@ -19,9 +19,8 @@ import polars as pl
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
 from policycliff.rollouts.formats.nemo_rl.line import Line, read_line
-from policycliff.rollouts.formats.shared.blocks import Item, frame_of_items
 from policycliff.rollouts.formats.shared.float32 import score_type
-from policycliff.rollouts.reading.files import first_line
+from policycliff.rollouts.formats.shared.frames import Item, frame_of_items
 from policycliff.rollouts.reading.json_lines import json_objects
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import SkippedRows
@@ -57,9 +56,9 @@ def _recognise(sample: FileSample) -> str | None:
 def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     validation = [path for path in paths if path.name.startswith("val_data_step")]
     training = [path for path in paths if path not in set(validation)]
-    frame, empty = frame_of_items(_rows(training or validation), _TYPES)
-    if frame.is_empty():
-        raise TableError(f"{paths[0]} has no rows. Write it again.")
+    frame, empty = frame_of_items(
+        _rows(training or validation), _TYPES, path=paths[0], what="sample", other=pl.Float64()
+    )
     if "group" not in frame.columns and settings.group is None and settings.group_size is None:
         raise TableError(
             f"{paths[0]} has neither the texts nor the tokens of prompts, so nothing says which rows belong together. "
@@ -125,15 +124,9 @@ def _completion(line: Line, prompts: int) -> list[str]:
 
 def _lines(path: Path) -> Iterator[Line | None]:
     """The samples, None for a line without one."""
-    number = 0
-    try:
-        for number, row in json_objects(path):
-            empty = row.get("content") == [] and row.get("filtered_rewards") == []
-            yield None if empty else read_line(row, f"{path}, line {number}")
-    except TableError:
-        raise
-    except ValueError as error:  # Python refuses to read whole numbers of more than 4300 digits
-        raise TableError(f"{path}, after line {number}: {first_line(error)}. Write the file again.") from error
+    for number, row in json_objects(path):
+        empty = row.get("content") == [] and row.get("filtered_rewards") == []
+        yield None if empty else read_line(row, f"{path}, line {number}")
 
 
 def _notes(frame: pl.DataFrame, *, filtered: bool, validation: bool) -> tuple[str, ...]:

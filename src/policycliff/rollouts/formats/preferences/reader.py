@@ -12,18 +12,16 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.format import FileSample, Format, Reading
+from policycliff.rollouts.formats.format import ROW_COLUMNS, FileSample, Format, Reading
 from policycliff.rollouts.formats.preferences.pair_texts import with_texts
+from policycliff.rollouts.formats.shared.rewards import SCORE_NAME, Weights, weighted, weights_note
 from policycliff.rollouts.formats.shared.tables import (
-    SCORE_NAME,
     Schema,
     has_text,
     holds_text,
     sampled_columns,
     scan_tables,
     visible,
-    weighted,
-    weights_note,
 )
 from policycliff.rollouts.reading.columns import PROMPT_NAMES, SOURCE_NAMES, is_numeric
 from policycliff.rollouts.settings import AuditSettings
@@ -94,13 +92,13 @@ def _values(pairs: Pairs, schema: Schema) -> tuple[Pairs, tuple[str, ...]]:
         for stem, pair in pairs.items()
         if stem and (SCORE_NAME.search(stem) or all(is_numeric(schema[name]) for name in pair))
     }
-    reserved = {"prompt", "completion", "step", "group", "source", "preferred", "margin", "__row"}
+    reserved = {*ROW_COLUMNS, "preferred", "margin", "__row"}
     numeric = {stem: pair for stem, pair in numeric.items() if stem not in reserved and stem not in _TEXT_STEMS}
     named = next((pairs[stem] for stem in SOURCE_NAMES if stem in pairs and stem not in numeric), None)
     return numeric | ({} if named is None else {"source": named}), tuple(numeric)
 
 
-def _rewards(numeric: tuple[str, ...], schema: Schema) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
+def _rewards(numeric: tuple[str, ...], schema: Schema) -> tuple[Weights, tuple[str, ...]]:
     scores = tuple(stem for stem in numeric if SCORE_NAME.search(stem))
     if scores:
         return (*weighted(scores), ("preferred", 0.0)), (weights_note(weighted(scores)),)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.rollouts.formats.shared.blocks import without_surrogates
+from policycliff.rollouts.formats.shared.values import json_text, valid_text
 
 
 def transcript(messages: object) -> str:
@@ -17,10 +17,13 @@ def transcript(messages: object) -> str:
     'assistant: [call add(2, 2)]\nassistant: 4'
     """
     if not isinstance(messages, list):
-        return without_surrogates(_text_of(messages))
-    bodies = [(_role(message), message_body(message)) for message in messages]
-    text = bodies[0][1] if len(bodies) == 1 else "\n".join(f"{role}: {body}" for role, body in bodies)
-    return without_surrogates(text)
+        return valid_text(_text_of(messages))
+    return valid_text(message_body(messages[0]) if len(messages) == 1 else "\n".join(map(message_line, messages)))
+
+
+def message_line(message: object) -> str:
+    """A message as "role: body"."""
+    return f"{_role(message)}: {message_body(message)}"
 
 
 def message_body(message: object) -> str:
@@ -80,6 +83,4 @@ def _parsed(text: str) -> Any:
 
 
 def _text_of(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return "" if value is None else json_text(value)

@@ -1,6 +1,5 @@
-"""Helps of the readers whose files are ordinary tables in another layout: files as one frame, messages as text."""
+"""Files that are ordinary tables in another layout: as one lazy frame, and what their columns hold, as text."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,7 @@ from policycliff.rollouts.reading.files import first_line
 from policycliff.rollouts.reading.scan import scan_file
 
 Schema = Mapping[str, DataType]
-SCORE_NAME = re.compile(r"(^|[_\-./: ])(scores?|ratings?|rewards?|winner)($|[_\-./: ])", re.IGNORECASE)
-"""Names of numbers that rate a completion, alone or as a part of a name."""
-_TOTAL = re.compile(r"^(total_|final_|overall_)?(scores?|ratings?|rewards?)$", re.IGNORECASE)
-PLAIN_CONTAINERS = ("Parquet", "JSON Lines", "CSV", "TSV")
+_CONTAINERS = ("Parquet", "JSON Lines", "CSV", "TSV")
 
 
 def scan_tables(paths: Sequence[Path]) -> tuple[pl.LazyFrame, tuple[str, ...]]:
@@ -28,7 +24,7 @@ def scan_tables(paths: Sequence[Path]) -> tuple[pl.LazyFrame, tuple[str, ...]]:
     Raises:
         TableError: A file cannot be read, or a column's types in two files do not fit together.
     """
-    frames = [_scan(path) for path in paths]
+    frames = [scan_file(path) for path in paths]
     if len(frames) == 1:
         return frames[0], ()
     schemas = [frame.collect_schema() for frame in frames]
@@ -54,33 +50,6 @@ def scan_tables(paths: Sequence[Path]) -> tuple[pl.LazyFrame, tuple[str, ...]]:
     return frame, (note,) if partial else ()
 
 
-def _scan(path: Path) -> pl.LazyFrame:
-    try:
-        return scan_file(path)
-    except TableError:
-        raise
-    except (ValueError, OverflowError) as error:  # huge whole numbers in JSON
-        raise TableError(f"{path} cannot be read: {first_line(error)}.") from error
-
-
-def weighted(names: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Scores with weights, as for a plain table: a total counts alone and its parts are compared, else all count.
-
-    >>> weighted(("format_reward", "reward")), weighted(("a_reward", "b_reward"))
-    ((('reward', 1.0), ('format_reward', 0.0)), (('a_reward', 1.0), ('b_reward', 1.0)))
-    """
-    total = next((name for name in names if _TOTAL.match(name)), None)
-    if total is None:
-        return tuple((name, 1.0) for name in names)
-    return ((total, 1.0), *((name, 0.0) for name in names if name != total))
-
-
-def weights_note(rewards: tuple[tuple[str, float], ...]) -> str:
-    """The weights in words."""
-    given = ", ".join(f"{name} {weight:g}" for name, weight in rewards)
-    return f"weights of the scores, which the file does not say: {given}. Give --reward NAME=WEIGHT if they are others."
-
-
 def visible(schema: Schema) -> dict[str, DataType]:
     """The columns without the hidden texts of a CSV file."""
     return {name: dtype for name, dtype in schema.items() if not name.startswith(TEXT_PREFIX)}
@@ -88,7 +57,7 @@ def visible(schema: Schema) -> dict[str, DataType]:
 
 def sampled_columns(sample: FileSample) -> tuple[str, ...]:
     """Names of a sample's columns: from its schema, or from all its rows."""
-    if sample.container not in PLAIN_CONTAINERS:
+    if sample.container not in _CONTAINERS:
         return ()
     return tuple(sample.columns or dict.fromkeys(key for row in sample.rows for key in row))
 

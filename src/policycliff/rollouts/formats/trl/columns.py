@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from policycliff.rollouts.formats.shared.messages import message_body
+from policycliff.rollouts.formats.shared.messages import message_line
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.reading.scan import scan_file
 from policycliff.rollouts.reading.texts import readable
@@ -62,9 +61,5 @@ def _message_text(column: pl.Series) -> pl.Series:
     fields = {field.name for field in column.dtype.inner.fields}
     if fields == set(_CHAT) or "role" not in fields:
         return readable(column)
-    lines = [None if value is None else "\n".join(_line(item or {}) for item in value) for value in column.to_list()]
+    lines = [None if value is None else "\n".join(map(message_line, value)) for value in column.to_list()]
     return pl.Series(column.name, lines, dtype=pl.String)
-
-
-def _line(message: dict[str, Any]) -> str:
-    return f"{message.get('role') or ''}: {message_body(message)}"

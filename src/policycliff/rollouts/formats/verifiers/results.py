@@ -4,9 +4,7 @@ The total reward is in the file, and so is the value of every reward function an
 compete if they share the environment, the task, the example and the model.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,20 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.shared.blocks import (
-    MAX_WATCHED,
-    Item,
-    Value,
-    frame_of_items,
-    number_or_none,
-    score_column,
-    text_or_empty,
-    without_surrogates,
-)
+from policycliff.rollouts.formats.shared.frames import Item, frame_of_items, items_of_files, items_of_lines
 from policycliff.rollouts.formats.shared.messages import transcript
-from policycliff.rollouts.reading.files import open_text
-from policycliff.rollouts.reading.json_lines import json_objects
+from policycliff.rollouts.formats.shared.rewards import Weights, score_column, watched, watched_note
+from policycliff.rollouts.formats.shared.values import (
+    Row,
+    Value,
+    as_object,
+    identity,
+    number_of,
+    number_or_none,
+    object_beside,
+    object_of,
+    text_or_empty,
+)
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import SkippedRows
 
@@ -41,7 +40,6 @@ _NO_SCORES = {
     *("generation_ms", "scoring_ms", "total_ms"),
 }
 _TOKENS = "output_tokens"
-_LARGEST_METADATA = 10_000_000
 
 
 def _recognise(sample: FileSample) -> str | None:
@@ -53,69 +51,49 @@ def _recognise(sample: FileSample) -> str | None:
 
 
 def _read(paths: Sequence[Path], _settings: AuditSettings) -> Reading:
-    frame, skipped = frame_of_items(chain.from_iterable(map(_items, paths)), _TYPES)
-    if frame.is_empty():
-        reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in skipped) or "it has no rows"
-        raise TableError(f"{paths[0]}: no rollout is left to audit. {reasons}.")
-    parts = [name for name in frame.columns if name not in {*_TYPES, "reward", _TOKENS}][:MAX_WATCHED]
+    items = items_of_files(paths, _items)
+    frame, skipped = frame_of_items(items, _TYPES, path=paths[0], what="rollout", other=pl.Float64())
+    parts = [name for name in frame.columns if name not in {*_TYPES, "reward", _TOKENS}]
+    others = watched(frame, "reward", parts)
     fixed = {
         "prompt": "prompt",
         "group": "group",
         "completion": "completion",
-        "rewards": (("reward", 1.0), *((name, 0.0) for name in parts)),
+        "rewards": (("reward", 1.0), *others),
     }
     fixed |= {"source": "source"} if "source" in frame.columns else {}
-    return Reading(frame=frame.lazy(), fixed=fixed, notes=tuple(_notes(frame, parts)), skipped=skipped)
+    return Reading(frame=frame.lazy(), fixed=fixed, notes=tuple(_notes(frame, others)), skipped=skipped)
 
 
-def _notes(frame: pl.DataFrame, parts: list[str]) -> Iterator[str]:
-    if parts:
-        yield (
-            f"'reward' is the total (weight 1). The file does not say the weights of {', '.join(parts)}: each is "
-            "compared with weight 0. Give --reward NAME=WEIGHT for those that are trained on."
-        )
+def _notes(frame: pl.DataFrame, others: Weights) -> Iterator[str]:
+    if others:
+        yield from watched_note("reward", others)
+        yield "the file does not say their weights in the reward: give --reward NAME=WEIGHT for those trained on."
     if "source" not in frame.columns:
         yield "there is no metadata.json beside the file, so the model is not known."
 
 
 def _items(path: Path) -> Iterator[Item]:
-    metadata = _metadata(path)
-    for line, row in json_objects(path):
-        where = f"{path}, line {line}"
-        try:
-            yield _item(row, metadata, where)
-        except RecursionError as error:
-            raise TableError(f"{where}: nested too deeply.") from error
+    metadata = object_beside(path.parent / "metadata.json")
+    return items_of_lines(path, lambda row, where: [_item(row, metadata, where)])
 
 
-def _metadata(path: Path) -> dict[str, Any]:
-    """What the run says of itself; nothing if the file is not there or is not JSON."""
-    try:
-        with open_text(path.parent / "metadata.json") as file:
-            found = json.loads(file.read(_LARGEST_METADATA))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _item(row: dict[str, Any], metadata: dict[str, Any], where: str) -> Item:
+def _item(row: Row, metadata: Mapping[str, Any], where: str) -> Item:
     missing = sorted(_NEEDED - row.keys())
     if missing:
         raise TableError(f"{where}: the key {missing[0]!r} is missing. Is this a results.jsonl of verifiers?")
     if row.get("error"):
         return SkippedRows("rollout ended with an error", 1)
-    example = row["example_id"]
-    if isinstance(example, bool) or not isinstance(example, int | str):
-        raise TableError(f"{where}: example_id must be a whole number or text, got {type(example).__name__}.")
+    example = identity(row["example_id"], f"{where}: 'example_id'")
     environment = text_or_empty(metadata.get("env_id")) or text_or_empty(metadata.get("env"))
     model = text_or_empty(metadata.get("model"))
-    task = " | ".join(filter(None, (environment, text_or_empty(row.get("task")), without_surrogates(str(example)))))
+    task = " | ".join(filter(None, (environment, text_or_empty(row.get("task")), example)))
     found: dict[str, Value] = {
         "prompt": None if row["prompt"] is None else transcript(row["prompt"]),
         "group": f"{task} | {model}" if model else task,
         "completion": _completion(row["completion"]),
         "task": task,
-        "reward": number_or_none(row["reward"], f"{where}: the reward"),
+        "reward": number_of(row, "reward", where),
     }
     found |= {"source": model} if model else {}
     return found | _scores(row, where)
@@ -133,18 +111,15 @@ def _completion(completion: object) -> str | None:
     return transcript(written) if written else ""
 
 
-def _scores(row: dict[str, Any], where: str) -> dict[str, Value]:
-    metrics = row.get("metrics")
-    if metrics is not None and not isinstance(metrics, dict):
-        raise TableError(f"{where}: metrics must be an object, got {type(metrics).__name__}.")
+def _scores(row: Row, where: str) -> dict[str, Value]:
+    metrics = object_of(row, "metrics", where)
     flat = {key: value for key, value in row.items() if key not in _NO_SCORES and isinstance(value, int | float)}
     scores: dict[str, Value] = {
         score_column(name, "metrics", {"task", "reward", _TOKENS}): number_or_none(value, f"{where}: metric {name!r}")
-        for name, value in (flat | (metrics or {})).items()
+        for name, value in (flat | metrics).items()
     }
-    usage = row.get("token_usage")
-    tokens = usage.get(_TOKENS) if isinstance(usage, dict) else None
-    return scores | ({} if tokens is None else {_TOKENS: number_or_none(tokens, f"{where}: {_TOKENS}")})
+    usage = as_object(row.get("token_usage"))
+    return scores | ({_TOKENS: number_of(usage, _TOKENS, where)} if usage.get(_TOKENS) is not None else {})
 
 
 VERIFIERS_RESULTS = Format(name="verifiers-results", title="verifiers results", recognise=_recognise, read=_read)

@@ -9,17 +9,18 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.shared.blocks import (
-    Item,
-    Value,
-    number_or_none,
-    score_column,
-    text_or_empty,
-    whole_or_none,
-    without_surrogates,
-)
+from policycliff.rollouts.formats.shared.frames import Item, items_of_lines
 from policycliff.rollouts.formats.shared.messages import transcript
-from policycliff.rollouts.reading.json_lines import json_objects
+from policycliff.rollouts.formats.shared.rewards import score_column
+from policycliff.rollouts.formats.shared.values import (
+    Value,
+    as_object,
+    number_or_none,
+    object_of,
+    text_or_empty,
+    whole,
+    wrong_type,
+)
 from policycliff.rollouts.table import SkippedRows
 
 TYPES = {
@@ -38,12 +39,7 @@ def trace_items(path: Path) -> Iterator[Item]:
     Raises:
         TableError: A line that is no episode; the message names it.
     """
-    for line, episode in json_objects(path):
-        where = f"{path}, line {line}"
-        try:
-            yield from _episode_items(episode, where)
-        except RecursionError as error:
-            raise TableError(f"{where}: nested too deeply.") from error
+    return items_of_lines(path, _episode_items)
 
 
 def _episode_items(episode: dict[str, Any], where: str) -> Iterator[Item]:
@@ -62,54 +58,54 @@ def _error_type(*holders: dict[str, Any]) -> str:
     """The last error's type of the first that has one, if it is a plain name."""
     for holder in holders:
         errors = holder.get("errors")
-        kind = _object(errors[-1]).get("type") if isinstance(errors, list) and errors else None
+        kind = as_object(errors[-1]).get("type") if isinstance(errors, list) and errors else None
         if isinstance(kind, str) and kind.isidentifier():
             return f" ({kind[:60]})"
     return ""
 
 
 def _trace_item(trace: dict[str, Any], episode: dict[str, Any], where: str) -> Item:
-    agent = _object(trace.get("agent"))
+    agent = as_object(trace.get("agent"))
     if trace.get("ok") is False:
         return SkippedRows(f"trace failed{_error_type(trace)}", 1)
     if agent.get("trainable") is False:
         return SkippedRows(f"trace of an agent that is not trained ({text_or_empty(agent.get('name'))})", 1)
-    task = _object(trace.get("task")) or _object(episode.get("task"))
+    task = as_object(trace.get("task")) or as_object(episode.get("task"))
     nodes = trace.get("nodes")
     if not isinstance(nodes, list) or not all(isinstance(node, dict) for node in nodes):
         raise TableError(f"{where}: expected a list of message nodes.")
-    model = text_or_empty(_object(agent.get("config")).get("model"))
-    environment = text_or_empty(_object(episode.get("env")).get("id"))
-    run = _object(episode.get("run"))
-    work = _object(run.get("work")) if run.get("type") == "train" else {}
+    model = text_or_empty(as_object(agent.get("config")).get("model"))
+    environment = text_or_empty(as_object(episode.get("env")).get("id"))
+    run = as_object(episode.get("run"))
+    work = as_object(run.get("work")) if run.get("type") == "train" else {}
     # Rows of one training step's evaluation are no draws of its training.
     kind = "eval" if work.get("type") == "eval" else ""
     name = " | ".join(filter(None, (environment, _task_key(task))))
     agent_name = text_or_empty(agent.get("name"))
     parts = (
         kind,
-        text_or_empty(_object(episode.get("group")).get("id")),
+        text_or_empty(as_object(episode.get("group")).get("id")),
         "" if agent_name == "agent" else agent_name,
         model,
     )
     row: dict[str, Value] = {
-        "prompt": _prompt(_object(task.get("data")), nodes),
+        "prompt": _prompt(as_object(task.get("data")), nodes),
         "group": " | ".join(filter(None, (name, *parts))),
         "completion": transcript([node.get("message") for node in nodes if node.get("sampled") is True]),
         "task": name,
     }
     row |= {"source": model} if model else {}
-    step = whole_or_none(work.get("step"), f"{where}: the step")
-    row |= {} if step is None else {"step": step}
+    if work.get("step") is not None:
+        row["step"] = whole(work["step"], f"{where}: the step")
     return row | _scores(trace, where)
 
 
 def _scores(trace: dict[str, Any], where: str) -> dict[str, Value]:
     """Rewards with their weights, metrics and the number of tokens; a reward of null was not scored."""
     scores: dict[str, Value] = {}
-    for name, reward in _named(trace, "rewards", where):
+    for name, reward in object_of(trace, "rewards", where).items():
         if reward is not None and not isinstance(reward, dict):
-            raise TableError(f"{where}: reward {name!r} must be an object with score and weight, or null.")
+            raise wrong_type(reward, "an object with score and weight, or null,", f"{where}: reward {name!r}")
         column = _reward_column(name)
         held = {} if reward is None else reward
         scores[column] = number_or_none(held.get("score"), f"{where}: the score of reward {name!r}")
@@ -117,17 +113,10 @@ def _scores(trace: dict[str, Any], where: str) -> dict[str, Value]:
         if weight is None or not abs(weight) < float("inf"):
             raise TableError(f"{where}: the weight of reward {name!r} is no finite number.")
         scores[WEIGHT + column] = None if reward is None else weight
-    for name, value in _named(trace, "metrics", where):
+    for name, value in object_of(trace, "metrics", where).items():
         scores[METRIC + name] = number_or_none(value, f"{where}: metric {name!r}")
     tokens = number_or_none(trace.get(_TOKENS), f"{where}: {_TOKENS}")
     return scores | ({} if tokens is None else {_TOKENS: tokens})
-
-
-def _named(trace: dict[str, Any], key: str, where: str) -> Iterator[tuple[str, Any]]:
-    values = trace.get(key, {})
-    if not isinstance(values, dict):
-        raise TableError(f"{where}: {key} must be an object, got {type(values).__name__}.")
-    return ((without_surrogates(name), value) for name, value in values.items())
 
 
 def _reward_column(name: str) -> str:
@@ -152,7 +141,3 @@ def _task_key(task: dict[str, Any]) -> str:
         return key
     data = json.dumps(task.get("data"), sort_keys=True).encode()
     return (digest or hashlib.sha256(data).hexdigest())[:16]
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -5,7 +5,6 @@ if they share the environment, the consumer's group (where there is one), the ta
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Format, Reading
-from policycliff.rollouts.formats.shared.blocks import frame_of_items
+from policycliff.rollouts.formats.shared.frames import frame_of_items, items_of_files
 from policycliff.rollouts.formats.verifiers.trace_rows import TYPES, WEIGHT, trace_items
 from policycliff.rollouts.settings import AuditSettings
 
@@ -32,10 +31,8 @@ def _recognise(sample: FileSample) -> str | None:
 
 
 def _read(paths: Sequence[Path], _settings: AuditSettings) -> Reading:
-    frame, skipped = frame_of_items(chain.from_iterable(map(trace_items, paths)), TYPES)
-    if frame.is_empty():
-        reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in skipped) or "it has no episodes"
-        raise TableError(f"{paths[0]}: no trace is left to audit. {reasons}.")
+    items = items_of_files(paths, trace_items)
+    frame, skipped = frame_of_items(items, TYPES, path=paths[0], what="trace", other=pl.Float64())
     named = [name.removeprefix(WEIGHT) for name in frame.columns if name.startswith(WEIGHT)]
     if not named:
         raise TableError(f"{paths[0]}: no trace has a reward. Score the traces first, for example with `vf-replay`.")

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from policycliff.rollouts.formats.shared.tables import SCORE_NAME, Schema, as_text, original, visible, weights_note
+from policycliff.rollouts.formats.shared.rewards import SCORE_NAME, Weights, weights_note
+from policycliff.rollouts.formats.shared.tables import Schema, as_text, original, visible
 from policycliff.rollouts.reading.columns import PROMPT_NAMES, is_numeric
-
-RESERVED = ("prompt", "group", "step", "completion", "source")
-"""Names that the rows use for their parts."""
 
 _STEMS = ("completion", "response", "answer", "output", "generation")
 _BETWEEN = re.compile(r"[_\-./: ]+")
@@ -60,7 +58,7 @@ def kept_columns(schema: Schema) -> dict[str, pl.Expr]:
     return kept | ({"step": pl.col("step")} if "step" in schema and is_numeric(schema["step"]) else {})
 
 
-def wide_notes(schema: Schema, used: Iterable[str], rewards: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+def wide_notes(schema: Schema, used: Iterable[str], rewards: Weights) -> tuple[str, ...]:
     """What was decided: which reward counts, and what was left out."""
     found = ["each row of the file is a group: its completions compete with each other and with no other row's."]
     if len(rewards) > 1:

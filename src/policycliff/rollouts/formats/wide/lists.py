@@ -7,8 +7,9 @@ import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import FileSample, Reading
-from policycliff.rollouts.formats.shared.tables import SCORE_NAME, Schema, as_text, has_messages, visible, weighted
-from policycliff.rollouts.formats.wide.column_names import RESERVED, kept_columns, wide_notes
+from policycliff.rollouts.formats.shared.rewards import SCORE_NAME, score_column, weighted
+from policycliff.rollouts.formats.shared.tables import Schema, as_text, has_messages, visible
+from policycliff.rollouts.formats.wide.column_names import kept_columns, wide_notes
 from policycliff.rollouts.reading.columns import COMPLETION_NAMES, SOURCE_NAMES, is_numeric
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.table import SkippedRows
@@ -122,7 +123,7 @@ def _named(columns: dict[str, pl.Expr]) -> list[pl.Expr]:
 
 def _safe(name: str) -> str:
     """A name that no column of another part has."""
-    return f"{name}_score" if name in RESERVED else name
+    return score_column(name, "score", ("__group",))
 
 
 def _singular(name: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import TableError
-from policycliff.rollouts.formats.format import FileSample, Format, Reading
+from policycliff.rollouts.formats.format import ROW_COLUMNS, FileSample, Format, Reading
+from policycliff.rollouts.formats.shared.rewards import weighted
 from policycliff.rollouts.formats.shared.tables import (
     Schema,
     as_text,
@@ -18,9 +19,8 @@ from policycliff.rollouts.formats.shared.tables import (
     sampled_columns,
     scan_tables,
     visible,
-    weighted,
 )
-from policycliff.rollouts.formats.wide.column_names import RESERVED, Layout, kept_columns, layout_of, wide_notes
+from policycliff.rollouts.formats.wide.column_names import Layout, kept_columns, layout_of, wide_notes
 from policycliff.rollouts.formats.wide.lists import expand_lists, recognise_lists
 from policycliff.rollouts.reading.columns import SOURCE_NAMES, is_numeric
 from policycliff.rollouts.settings import AuditSettings
@@ -82,7 +82,7 @@ def _kept_values(schema: Schema, layout: Layout) -> list[tuple[str, dict[str, st
     return [
         (stem, columns)
         for stem, columns in layout.values.items()
-        if stem not in RESERVED and (stem in layout.scores or all(is_numeric(schema[n]) for n in columns.values()))
+        if stem not in ROW_COLUMNS and (stem in layout.scores or all(is_numeric(schema[n]) for n in columns.values()))
     ]
 
 
