@@ -121,3 +121,22 @@ def test_bad_input_is_one_line(tmp_path):
     assert "no column 'ids' (tokens)" in " ".join(result.output.split())
     result = run(HUMANEVAL, "--reward", "generated_tests_pass_rate", "--split", "x*")
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("ids", [[[], []], [[1, 2], [1, 2]], [[], [1]]])
+@pytest.mark.parametrize("more", ["", "--merge", "--step-rewards"])
+def test_nothing_to_part(tmp_path, ids, more):
+    """Empty completions, one text only, and an end beside a piece are told, not refused."""
+    keys = {"--merge": ids, "--step-rewards": [[0.5] * len(tokens) for tokens in ids], "": [None, None]}[more]
+    table, page = tmp_path / "rows.parquet", tmp_path / "page.html"
+    schema = {"prompt": pl.String, "ids": pl.List(pl.Int64), "more": pl.List(pl.Float64), "reward": pl.Float64}
+    pl.DataFrame({"prompt": ["p", "p"], "ids": ids, "more": keys, "reward": [1.0, 0.0]}, schema=schema).write_parquet(
+        table
+    )
+    options = [more, "more"] if more else []
+    result = run(table, "--tokens", "ids", *options, "--json", tmp_path / "out.json", "--html", page)
+    assert result.exit_code == 0, result.output
+    tree = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["figures"]["tree"]
+    assert tree["traces"] == len(set(map(tuple, ids)))
+    assert tree["one_trace_share"]["value"] == (1.0 if ids[0] == ids[1] else 0.0)
+    assert "What this cannot know" in page.read_text(encoding="utf-8")
