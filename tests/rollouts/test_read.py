@@ -239,3 +239,11 @@ def test_numbers_that_python_refuses(tmp_path: Path) -> None:
         (tmp_path / "t.jsonl").write_text(text.replace("%s", "0" * 5000))
         with pytest.raises(TableError, match=r"not valid JSON .*digits"):
             open_table(tmp_path / "t.jsonl")
+
+
+def test_values_nested_very_deep_are_text(tmp_path: Path) -> None:
+    deep = "[" * 900 + "1" + "]" * 900
+    # NaN sends the file to the slow reader.
+    lines = [f'{{"prompt": "p", "reward": {reward}, "x": {deep}}}' for reward in (1, "NaN")]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    assert open_table(tmp_path / "t.jsonl").frame.collect()["x"].to_list() == [deep, deep]

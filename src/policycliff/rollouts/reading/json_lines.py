@@ -18,6 +18,7 @@ from policycliff.rollouts.reading.files import READ_ERRORS, first_line, open_tex
 
 _LINES_AT_A_TIME = 20_000
 _LONGEST_NUMBER = 400
+_DEEPEST = 20
 
 
 def scan_json(path: Path) -> pl.LazyFrame:
@@ -65,12 +66,23 @@ def _read_lines(path: Path) -> pl.LazyFrame:
 
 
 def frame_of_rows(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Rows as a frame; where values of a column do not fit together, nested ones become JSON text."""
+    """Rows as a frame; values nested very deep, and those of a column that do not fit together, become JSON text."""
+    shallow = [
+        {key: _as_text(value) if _is_deep(value, _DEEPEST) else value for key, value in row.items()} for row in rows
+    ]
     try:
-        return pl.from_dicts(rows, infer_schema_length=None)
+        return pl.from_dicts(shallow, infer_schema_length=None)
     except (PolarsError, PanicException, TypeError, OverflowError):
-        plain = [{key: _as_text(value) for key, value in row.items()} for row in rows]
+        plain = [{key: _as_text(value) for key, value in row.items()} for row in shallow]
         return pl.from_dicts(plain, infer_schema_length=None, strict=False)
+
+
+def _is_deep(value: Any, levels: int) -> bool:
+    """Whether a value is nested more than so many levels: Polars' time to find its type grows with their cube."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deep(item, levels - 1) for item in inner)
 
 
 def _as_text(value: Any) -> Any:
