@@ -10,6 +10,7 @@ from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.audit import Progress, settings_from_options
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.behaviours.embedded import Embed
+from policycliff.rollouts.questions.behaviours.exact_best import scorer_for
 from policycliff.rollouts.questions.behaviours.shown import tables_of
 from policycliff.rollouts.questions.behaviours.study import layout_prompts, study
 from policycliff.rollouts.questions.behaviours.sweep import Ordered
@@ -129,7 +130,7 @@ def _ordered(loaded: LoadedRollouts, moved: RolloutTable, place: Int64[np.ndarra
         raise InvalidInputError("every reward has weight 0, so there is no effective reward. Give one a weight.")
     reward = effective_reward_of(moved, weights, loaded.settings)
     aspects = list(aspects_of(replace(loaded, table=moved)))
-    ordered = Ordered(moved, place, found, reward, aspects)
+    ordered = Ordered(moved, place, found, reward, scorer_for(reward, moved), aspects)
     if not len(layout_prompts(ordered)):
         raise TableError("no prompt has two completions with a usable effective reward. Check --group and --missing.")
     return ordered

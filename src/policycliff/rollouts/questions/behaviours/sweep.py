@@ -8,9 +8,9 @@ import numpy as np
 
 from policycliff.rollouts.analyses.degeneracy import Aspect, consequences
 from policycliff.rollouts.intervals import mean_over, share
-from policycliff.rollouts.layout import layout_of
+from policycliff.rollouts.layout import Layout, layout_of
 from policycliff.rollouts.questions.behaviours.walk import Walk
-from policycliff.rollouts.scores import Reward, Scored, score
+from policycliff.rollouts.scores import Reward, Scored
 from policycliff.rollouts.segments import segment_any, segment_max, segment_min
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Bool, Float64, Int64
@@ -30,6 +30,7 @@ class Ordered:
         place: (rows,) place of the row's text in the walk.
         walk: The walk.
         reward: The reward that is trained on.
+        score: Scores the reward on a layout of the table.
         aspects: What tied behaviours can differ in.
     """
 
@@ -37,6 +38,7 @@ class Ordered:
     place: Int64[np.ndarray, " rows"]
     walk: Walk
     reward: Reward
+    score: Callable[[Layout], Scored]
     aspects: list[Aspect]
 
 
@@ -51,7 +53,7 @@ def behaviours_at(ordered: Ordered, threshold: float | None) -> Int64[np.ndarray
 def figures_at(ordered: Ordered, threshold: float | None) -> tuple[dict[str, Any], Bool[np.ndarray, " prompts"]]:
     """The figures at a threshold, and which prompts are tied; None for the texts themselves."""
     table = replace(ordered.table, behaviour=behaviours_at(ordered, threshold))
-    scored = score(ordered.reward, layout_of(table, ordered.reward.usable))
+    scored = ordered.score(layout_of(table, ordered.reward.usable))
     layout = scored.layout
     ties, _ = consequences(scored, ordered.aspects, by_behaviour=None)
     return {

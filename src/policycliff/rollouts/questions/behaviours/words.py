@@ -53,7 +53,7 @@ def _stability(figures: Figures) -> dict[str, Any]:
     )
     if not flips:
         told = f" At every threshold tried ({figures['grid'][0]:g} to {figures['grid'][1]:g}) the verdict is the same."
-    return finding("note" if flips else "good", head + told)
+    return finding("warning" if flips else "good", head + told)
 
 
 def _steadiness(figures: Figures) -> dict[str, Any]:
