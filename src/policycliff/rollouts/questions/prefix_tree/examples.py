@@ -1,5 +1,6 @@
 """Example prompts with the text around a parting: the end of the common prefix, then two continuations."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from policycliff.shapes import Bool, Float64, Int64
 MOST_EXAMPLES = 8
 BEGINNING, ENDS = "(the beginning)", "(ends)"
 _SHOWN, _BEFORE = 48, 16
+_RUN = re.compile(r"(\S)\1{9,}")
 
 
 def tied_examples(table: RolloutTable, traces: Traces, tree: PrefixTree) -> list[dict[str, Any]]:
@@ -146,4 +148,4 @@ def _alike(one: str, other: str) -> int:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(text.replace("\n", " ⏎ ").split())
+    return _RUN.sub(r"\1\1\1\1…", " ".join(text.replace("\n", " ⏎ ").split()))
