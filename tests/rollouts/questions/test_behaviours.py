@@ -237,8 +237,8 @@ def test_quick_scores_decide_as_the_audit_does(seed):
 
 def test_agreement_with_a_known_column_is_f1_over_pairs():
     frame = random_table(2, prompts=5).with_columns(known=pl.col("completion").str.slice(-1))
-    point = figures_of(frame, embedding="vector", threshold=0.8, behaviour="known")["chosen"]
-    values = []
+    figures = figures_of(frame, embedding="vector", threshold=0.8, behaviour="known")
+    point, values, as_one = figures["chosen"], [], []
     for group in frame.partition_by("prompt"):
         labels, known = clusters_of(group, 0.8), group["known"].to_list()
         pairs = list(combinations(range(len(group)), 2))
@@ -247,6 +247,8 @@ def test_agreement_with_a_known_column_is_f1_over_pairs():
         a = {(i, j) for i, j in pairs if labels[i] == labels[j]}
         b = {(i, j) for i, j in pairs if known[i] == known[j]}
         values.append(2 * len(a & b) / (len(a) + len(b)) if a or b else 1.0)
+        as_one.append(2 * len(b) / (len(pairs) + len(b)))
+    assert figures["agreement_as_one"]["value"] == pytest.approx(np.mean(as_one))
     assert point["agreement"]["value"] == pytest.approx(np.mean(values))
 
 

@@ -27,7 +27,7 @@ def _chosen(figures: Figures) -> dict[str, Any]:
         ("behaviours a prompt", "behaviours"),
         ("best behaviours a prompt", "best_set_size"),
         ("prompts with a tie for the best", "tied_share"),
-        ("of these, tied behaviours differ in what matters", "consequential_share"),
+        ("prompts with a tie that matters", "consequential_share"),
         ("prompts with all behaviours tied", "all_behaviours_tied_share"),
         ("prompts with one behaviour only", "one_behaviour_share"),
         ("prompts with different rewards in a behaviour", "mixed_share"),

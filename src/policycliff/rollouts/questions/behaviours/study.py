@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.intervals import mean_over, share, with_intervals
+from policycliff.rollouts.intervals import Mean, Share, mean_over, share, with_intervals
 from policycliff.rollouts.questions.behaviours.agreement import pair_agreement
 from policycliff.rollouts.questions.behaviours.pairs import pairs_at
 from policycliff.rollouts.questions.behaviours.stable import (
@@ -27,7 +27,7 @@ from policycliff.rollouts.questions.behaviours.sweep import (
 )
 from policycliff.rollouts.questions.behaviours.walk import ROUNDING, weakest_within
 from policycliff.rollouts.questions.behaviours.way import Compared, Way
-from policycliff.rollouts.segments import segment_max, segment_min
+from policycliff.rollouts.segments import segment_max, segment_min, segment_of
 from policycliff.shapes import Bool, Int64
 
 Known = Int64[np.ndarray, " rows"]
@@ -70,7 +70,8 @@ def study(
         "steadiness": _steady(points, tied),
         "stretches": stretches(points),
         **_chained(ordered, against, threshold),
-        "zero_spread_share": with_intervals(_zero_spread(ordered), n_prompts=ordered.table.n_groups, seed=seed),
+        "zero_spread_share": _resolved(ordered, _zero_spread(ordered), seed),
+        "agreement_as_one": None if known is None else _resolved(ordered, _as_one(ordered, known), seed),
         "best_agreement": None if known is None else max(points, key=lambda point: point["agreement"]["value"]),
         "points": points,
         "pairs": pairs_at(ordered, threshold),
@@ -89,8 +90,21 @@ def _origin(*, given: bool, stable: bool) -> str:
     return "the middle of the widest stable range" if stable else "where half of all joins are made; none is stable"
 
 
-def _agreement(ordered: Ordered, known: Known, threshold: float | None) -> Any:
-    values = pair_agreement(behaviours_at(ordered, threshold), known, ordered.table.offsets)
+def _resolved(ordered: Ordered, figure: Share | Mean, seed: int) -> Any:
+    return with_intervals(figure, n_prompts=ordered.table.n_groups, seed=seed)
+
+
+def _as_one(ordered: Ordered, known: Known) -> Mean:
+    """Agreement of one behaviour a prompt, which any likeness must beat."""
+    return _mean_agreement(ordered, segment_of(ordered.table.offsets), known)
+
+
+def _agreement(ordered: Ordered, known: Known, threshold: float | None) -> Mean:
+    return _mean_agreement(ordered, behaviours_at(ordered, threshold), known)
+
+
+def _mean_agreement(ordered: Ordered, found: Int64[np.ndarray, " rows"], known: Known) -> Mean:
+    values = pair_agreement(found, known, ordered.table.offsets)
     several = np.flatnonzero(np.diff(ordered.table.offsets) > 1)
     return mean_over(several, values[several], lowest=0.0, highest=1.0)
 
@@ -137,7 +151,7 @@ def layout_prompts(ordered: Ordered) -> Int64[np.ndarray, " prompts"]:
     return np.flatnonzero(usable >= 2)
 
 
-def _zero_spread(ordered: Ordered) -> Any:
+def _zero_spread(ordered: Ordered) -> Share:
     scores, offsets = ordered.reward.scores, ordered.table.offsets
     high = segment_max(np.where(np.isnan(scores), -np.inf, scores), offsets)
     low = segment_min(np.where(np.isnan(scores), np.inf, scores), offsets)

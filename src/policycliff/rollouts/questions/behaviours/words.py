@@ -98,7 +98,8 @@ def _agreement(figures: Figures) -> list[dict[str, Any]]:
     chosen, text = figures["chosen"]["agreement"], figures["by_text"]["agreement"]
     told = (
         f"With {figures['known']} these behaviours agree at {number(chosen)} (F1 over the pairs of a prompt; texts "
-        f"alone {number(text)}). The best of the grid is {number(best['agreement'])}, at {best['threshold']:g}."
+        f"alone {number(text)}, a prompt one behaviour {number(figures['agreement_as_one'])}). "
+        f"The best of the grid is {number(best['agreement'])}, at {best['threshold']:g}."
     )
     return [finding("warning" if chosen["value"] < text["value"] else "note", told)]
 
