@@ -96,12 +96,13 @@ def _agreement(figures: Figures) -> list[dict[str, Any]]:
     if best is None:
         return []
     chosen, text = figures["chosen"]["agreement"], figures["by_text"]["agreement"]
+    trivial = max(text["value"], figures["agreement_as_one"]["value"])
     told = (
         f"With {figures['known']} these behaviours agree at {number(chosen)} (F1 over the pairs of a prompt; texts "
         f"alone {number(text)}, a prompt one behaviour {number(figures['agreement_as_one'])}). "
         f"The best of the grid is {number(best['agreement'])}, at {best['threshold']:g}."
     )
-    return [finding("warning" if chosen["value"] < text["value"] else "note", told)]
+    return [finding("warning" if chosen["value"] < trivial else "note", told)]
 
 
 def _vectors(vectors: Figures | None) -> list[dict[str, Any]]:
