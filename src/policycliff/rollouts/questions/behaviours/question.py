@@ -9,6 +9,7 @@ import numpy as np
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.audit import Progress, settings_from_options
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
+from policycliff.rollouts.questions.aspects import aspects_of
 from policycliff.rollouts.questions.behaviours.embedded import Embed
 from policycliff.rollouts.questions.behaviours.exact_best import scorer_for
 from policycliff.rollouts.questions.behaviours.shown import tables_of
@@ -19,7 +20,6 @@ from policycliff.rollouts.questions.behaviours.walk import Walk, walk
 from policycliff.rollouts.questions.behaviours.way import Compared, Way, compared
 from policycliff.rollouts.questions.behaviours.words import findings_of, limits_of
 from policycliff.rollouts.questions.behaviours.written import write_behaviours
-from policycliff.rollouts.questions.tie_breakers.aspects import aspects_of
 from policycliff.rollouts.reading.load import LoadedRollouts, load_rollouts
 from policycliff.rollouts.scores import effective_reward_of
 from policycliff.rollouts.settings import AuditSettings

@@ -9,6 +9,7 @@ from policycliff.rollouts.audit import Progress, settings_from_options
 from policycliff.rollouts.intervals import with_intervals
 from policycliff.rollouts.layout import layout_of
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
+from policycliff.rollouts.questions.aspects import aspects_of
 from policycliff.rollouts.questions.mixture.classes import load_with_classes, proportions_of, require_known
 from policycliff.rollouts.questions.mixture.completeness import left_out_figures
 from policycliff.rollouts.questions.mixture.curves import average_curve
@@ -25,7 +26,6 @@ from policycliff.rollouts.questions.mixture.study import (
 )
 from policycliff.rollouts.questions.mixture.walls import wall_figures
 from policycliff.rollouts.questions.mixture.words import findings_of
-from policycliff.rollouts.questions.tie_breakers.aspects import aspects_of
 from policycliff.rollouts.reading.load import LoadedRollouts
 from policycliff.rollouts.settings import AuditSettings
 
