@@ -12,6 +12,9 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile("repeatable")
 
+# The scripts that made the data need the libraries that wrote it.
+collect_ignore_glob = ["data/*"]
+
 # Settings check the caller's values themselves, with messages that are under test.
 _UNCHECKED = ("kernels", "rollouts.settings")
 

@@ -161,7 +161,7 @@ def test_group_size_sets_a_guessed_group_column_aside() -> None:
     frame = pl.DataFrame({"prompt_id": [1, 1, 1, 1], "prompt": ["p"] * 4, "reward": [0.0] * 4})
     loaded = load_rollouts(frame, AuditSettings(group_size=2))
     assert loaded.table.n_groups == 2
-    assert loaded.columns["group"] == {"column": None, "origin": "absent", "size": 2}
+    assert loaded.columns["group"] == {"column": None, "origin": "absent", "size": 2, "size_origin": "given"}
 
 
 def test_blocks_without_a_prompt_are_named_by_step_and_place() -> None:
