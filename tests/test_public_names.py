@@ -118,3 +118,17 @@ def test_importing_the_package_loads_nothing_heavy():
     code = "import sys, policycliff; print([m for m in ('numba', 'numpy', 'polars', 'scipy') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_nothing_but_the_core_dependencies_is_needed():
+    """Every module loads where no extra and none of the tests' libraries is installed."""
+    missing = ("jaxtyping", "beartype", "pandas", "pyarrow", "datasets", "torch", "transformers", "ray", "gymnasium")
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys({missing!r})
+import importlib, pkgutil, policycliff
+for module in pkgutil.walk_packages(policycliff.__path__, "policycliff."):
+    importlib.import_module(module.name)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -7,7 +7,7 @@ stand for the array alone: importing jaxtyping is a tenth of the time in which a
 import sys
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING or "jaxtyping" in sys.modules:
+if TYPE_CHECKING or sys.modules.get("jaxtyping") is not None:
     from jaxtyping import Bool, Float64, Int, Int8, Int32, Int64, Shaped
 else:
 

@@ -14,10 +14,10 @@ from itertools import takewhile
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float64, Int64
 
 from policycliff.rollouts.formats.shared.float32 import is_float32
 from policycliff.rollouts.formats.trl.log import Log, logged_numbers
+from policycliff.shapes import Float64, Int64
 
 _EPSILON = 1e-4
 # Scores are float32 in the trainer: a small spread of large scores leaves few digits.

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.trl.columns import as_text, common_schema
 from policycliff.rollouts.reading.dtypes import DataType
 from policycliff.rollouts.reading.files import READ_ERRORS, unreadable
 from policycliff.rollouts.reading.scan import scan_file
+from policycliff.shapes import Int64
 
 FIRST_COLUMNS = ("step", "prompt", "completion")
 REPEATED = "the same generation batch as in the log of the step before (num_iterations or steps_per_generation)"
