@@ -248,12 +248,12 @@ def test_a_failure_after_the_work_leaves_no_file(tmp_path: Path, monkeypatch: py
     (tmp_path / "a.json").write_text("old")
 
     def full(_: int) -> None:
-        raise OSError(28, "No space left on device", "a.html")
+        raise OSError(28, "No space left on device")  # a full disk names no file
 
     monkeypatch.setattr(os, "fsync", full)
     fails(
         [*AUDIT, "-q", "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")],
-        "No space left on device",
+        "a.json: No space left on device",
     )
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert (tmp_path / "a.json").read_text() == "old"

@@ -63,13 +63,15 @@ def write_all(contents: dict[Path, str]) -> None:
         InvalidInputError: A file cannot be written; nothing has changed then.
     """
     staged: list[tuple[str, Path]] = []
+    path: Path | None = None
     try:
         for path, text in contents.items():
             staged.append((_stage(path.resolve(), text), path.resolve()))
         for temporary, place in staged:
             Path(temporary).replace(place)
     except OSError as error:
-        raise InvalidInputError(f"cannot write {error.filename}: {error.strerror}.") from error
+        # A full disk names no file.
+        raise InvalidInputError(f"cannot write {error.filename or path}: {error.strerror}.") from error
     finally:
         for temporary, _ in staged:
             with suppress(FileNotFoundError):
