@@ -45,6 +45,13 @@ def _scaled(figure: dict[str, Any], span: float) -> dict[str, Any]:
     return {bound: None if figure[bound] is None else figure[bound] / span for bound in ("value", "low", "high")}
 
 
+def _severity_of_picking(random: float, picked: dict[str, Any]) -> str:
+    """Good or a warning only where the interval of the best of k lies on one side of a random completion."""
+    if picked["low"] <= random <= picked["high"]:
+        return "note"
+    return "good" if picked["value"] > random else "warning"
+
+
 def over_optimisation(result: dict[str, Any]) -> Iterator[Finding]:
     """Whether the best of k by the reward gets better or worse."""
     truth = result["truth"]
@@ -66,7 +73,7 @@ def over_optimisation(result: dict[str, Any]) -> Iterator[Finding]:
         return
     yield finding(
         "Sec 5.4",
-        "good" if last["value"] > first["value"] else "warning",
+        _severity_of_picking(first["value"], last),
         ("truth.best_of_k", last),
         f"Picking the best of {k} by the reward moves {name} from {first['value']:.3g} (a random completion) to "
         f"{number(last)}; the best possible pick has {points[-1]['best_possible']['value']:.3g}.",
