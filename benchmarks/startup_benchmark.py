@@ -1,4 +1,4 @@
-"""Fresh processes: importing and solving a small MDP, with kernels from the cache, and `policycliff --help`.
+"""Fresh processes: importing and solving a small MDP, with kernels from the cache, and the help of `policycliff`.
 
 Beside them what NumPy, SciPy and Numba take to be imported and to load one trivial kernel from the cache.
 
@@ -25,9 +25,11 @@ def add(x):
     return x + 1
 add(1)
 """
+POLICYCLIFF = str(Path(sysconfig.get_path("scripts")) / "policycliff")
 COMMANDS = {
     "import and first solve": [sys.executable, "-c", SOLVE],
-    "policycliff --help": [str(Path(sysconfig.get_path("scripts")) / "policycliff"), "--help"],
+    "policycliff --help": [POLICYCLIFF, "--help"],
+    "policycliff audit --help": [POLICYCLIFF, "audit", "--help"],
     "python alone": [sys.executable, "-c", "pass"],
 }
 

@@ -1,15 +1,14 @@
-"""The options of the command line, each with its help: annotations for Typer, nothing more."""
+"""The options of the commands on a table, each with its help: annotations for Typer, nothing more.
+
+Which command has which is said in `table_options.py`.
+"""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-_COLUMNS = "Columns"
-_REWARDS = "Rewards"
-_FIGURES = "Figures"
-_OUTPUT = "Output"
 
 
 class MissingChoice(StrEnum):
@@ -27,234 +26,127 @@ class AggregationChoice(StrEnum):
     NORMALIZE_THEN_SUM = "normalize_then_sum"
 
 
-def _column(flag: str, text: str, *more: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(flag, *more, metavar="COL", help=text, rich_help_panel=_COLUMNS)
-    return option
-
+_column = partial(typer.Option, rich_help_panel="Columns")
+_reward = partial(typer.Option, rich_help_panel="Rewards")
+_figure = partial(typer.Option, rich_help_panel="Figures")
+_output = partial(typer.Option, rich_help_panel="Output")
 
 Table = Annotated[list[str], typer.Argument(metavar="TABLE...", help="Files, a folder, or a quoted pattern.")]
 Format = Annotated[
     str | None,
-    typer.Option(
+    _column(
         "--format",
         metavar="NAME",
         help="The files' format, where it is not to be found out: trl, verl, verifiers, inspect ...; plain for none.",
-        rich_help_panel=_COLUMNS,
     ),
 ]
-Prompt = Annotated[str | None, _column("--prompt", "The prompt's text.")]
-Group = Annotated[str | None, _column("--group", "What names the group of completions that compete.")]
-GroupSize = Annotated[
-    int | None,
-    typer.Option(
-        "--group-size", metavar="N", help="Groups are consecutive blocks of N rows.", rich_help_panel=_COLUMNS
-    ),
+Prompt = Annotated[str | None, _column("--prompt", metavar="COL", help="The prompt's text.")]
+Group = Annotated[
+    str | None, _column("--group", metavar="COL", help="What names the group of completions that compete.")
 ]
-Step = Annotated[str | None, _column("--step", "The training step; groups never span steps.")]
-Completion = Annotated[str | None, _column("--completion", "The completion's text.")]
-Source = Annotated[str | None, _column("--source", "Which model wrote the completion.")]
+GroupSize = Annotated[int | None, _column("--group-size", metavar="N", help="Groups are consecutive blocks of N rows.")]
+Step = Annotated[str | None, _column("--step", metavar="COL", help="The training step; groups never span steps.")]
+Completion = Annotated[str | None, _column("--completion", metavar="COL", help="The completion's text.")]
+Source = Annotated[str | None, _column("--source", metavar="COL", help="Which model wrote the completion.")]
 Behaviour = Annotated[
     str | None,
     _column(
         "--behaviour",
-        "What counts as one behaviour, such as an extracted answer; by default the text.",
         "-b",
         "--behavior",
+        metavar="COL",
+        help="What counts as one behaviour, such as an extracted answer; by default the text.",
     ),
 ]
 Reward = Annotated[
     list[str] | None,
-    typer.Option(
+    _reward(
         "--reward",
         "-r",
         metavar="NAME[=WEIGHT]",
         help="A reward column and its weight (1). Repeat for more. Quote a name with '=': '\"a=b\"=0.5'.",
-        rich_help_panel=_REWARDS,
     ),
 ]
 Derive = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--derive",
-        metavar="NAME=SQL",
-        help="A new column by an SQL expression over the others.",
-        rich_help_panel=_REWARDS,
-    ),
+    list[str] | None, _reward("--derive", metavar="NAME=SQL", help="A new column by an SQL expression over the others.")
 ]
-Truth = Annotated[
-    str | None,
-    typer.Option("--truth", metavar="COL", help="A score that is not trained on.", rich_help_panel=_REWARDS),
-]
+Truth = Annotated[str | None, _reward("--truth", metavar="COL", help="A score that is not trained on.")]
 TieBreaker = Annotated[
     list[str] | None,
-    typer.Option(
+    _reward(
         "--tie-breaker",
         metavar="COL",
         help="A column to try as tie-breaker beside the rewards (by default all numeric ones). Repeat for more.",
-        rich_help_panel=_REWARDS,
     ),
 ]
 MaxReward = Annotated[
     list[str] | None,
-    typer.Option(
+    _reward(
         "--max-reward",
         metavar="NAME=VALUE",
         help="The greatest possible value of a reward: tells solved prompts from hopeless ones.",
-        rich_help_panel=_REWARDS,
     ),
 ]
 MainReward = Annotated[
-    str | None,
-    typer.Option(
-        "--main-reward",
-        metavar="NAME",
-        help="The reward that a shaping term must not replace.",
-        rich_help_panel=_REWARDS,
-    ),
+    str | None, _reward("--main-reward", metavar="NAME", help="The reward that a shaping term must not replace.")
 ]
 Noise = Annotated[
     list[str] | None,
-    typer.Option(
+    _reward(
         "--noise",
         metavar="SIGMA|NAME=SIGMA|auto|none",
         help="Standard deviation of one score; auto estimates it from identical completions or reruns.",
-        rich_help_panel=_REWARDS,
     ),
 ]
 Rerun = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--rerun", metavar="REWARD=COL", help="A second, independent score of the same rows.", rich_help_panel=_REWARDS
-    ),
+    list[str] | None, _reward("--rerun", metavar="REWARD=COL", help="A second, independent score of the same rows.")
 ]
 MissingScores = Annotated[
     MissingChoice | None,
-    typer.Option(
-        "--missing", help="Scores that are missing, NaN or infinite: leave out, count as 0, or refuse (default omit).",
-        rich_help_panel=_REWARDS,
+    _reward(
+        "--missing", help="Scores that are missing, NaN or infinite: leave out, count as 0, or refuse (default omit)."
     ),
-]  # fmt: skip
+]
 HowToAggregate = Annotated[
-    AggregationChoice | None,
-    typer.Option("--aggregation", help="How several rewards become one advantage.", rich_help_panel=_FIGURES),
+    AggregationChoice | None, _figure("--aggregation", help="How several rewards become one advantage.")
 ]
-Epsilon = Annotated[
-    float | None,
-    typer.Option(
-        "--epsilon", help="Added to the group's standard deviation (default 0.0001)", rich_help_panel=_FIGURES
-    ),
-]
-Beta = Annotated[
-    float | None,
-    typer.Option("--beta", help="KL coefficient at which policies are compared.", rich_help_panel=_FIGURES),
-]
+Epsilon = Annotated[float | None, _figure("--epsilon", help="Added to the group's standard deviation (default 0.0001)")]
+Beta = Annotated[float | None, _figure("--beta", help="KL coefficient at which policies are compared.")]
 RewardError = Annotated[
-    float | None,
-    typer.Option("--reward-error", help="The reward error that the advice guards against.", rich_help_panel=_FIGURES),
+    float | None, _figure("--reward-error", help="The reward error that the advice guards against.")
 ]
 MaxShift = Annotated[
-    float | None,
-    typer.Option(
-        "--max-shift",
-        help="Total variation that the advice lets the policy move (default 0.1)",
-        rich_help_panel=_FIGURES,
-    ),
+    float | None, _figure("--max-shift", help="Total variation that the advice lets the policy move (default 0.1)")
 ]
-Sample = Annotated[
-    int | None,
-    typer.Option("--sample", metavar="N", help="Audit N whole groups, drawn at random.", rich_help_panel=_FIGURES),
-]
-LookAt = Annotated[
-    int | None,
-    typer.Option("--look-at", metavar="N", help="Boundary prompts to list (default 10)", rich_help_panel=_FIGURES),
-]
-Seed = Annotated[
-    int | None, typer.Option("--seed", help="Seed of every random draw (default 0)", rich_help_panel=_FIGURES)
-]
+Sample = Annotated[int | None, _figure("--sample", metavar="N", help="Audit N whole groups, drawn at random.")]
+LookAt = Annotated[int | None, _figure("--look-at", metavar="N", help="Boundary prompts to list (default 10)")]
+Seed = Annotated[int | None, _figure("--seed", help="Seed of every random draw (default 0)")]
 FailOn = Annotated[
     list[str] | None,
-    typer.Option(
+    _output(
         "--fail-on",
         metavar="'KEY>NUMBER'",
         help="End with code 1 if it holds, such as 'tied_share>0.3'. KEY is a dotted path into the JSON result; a bare "
         "key is one of the effective reward. Also >=, <, <=. Repeat for more.",
-        rich_help_panel=_OUTPUT,
     ),
 ]
 SettingsFile = Annotated[
     Path | None,
-    typer.Option(
-        "--settings", metavar="FILE", help="Options from a TOML or JSON file; those given here come first.",
-        rich_help_panel=_OUTPUT,
-    ),
-]  # fmt: skip
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Say how the table is understood, and stop.", rich_help_panel=_OUTPUT),
+    _output("--settings", metavar="FILE", help="Options from a TOML or JSON file; those given here come first."),
 ]
+DryRun = Annotated[bool, _output("--dry-run", help="Say how the table is understood, and stop.")]
 JsonOut = Annotated[
-    Path | None,
-    typer.Option(
-        "--json", metavar="OUT", help="Write every figure as JSON (- for the output).", rich_help_panel=_OUTPUT
-    ),
+    Path | None, _output("--json", metavar="OUT", help="Write every figure as JSON (- for the output).")
 ]
-HtmlOut = Annotated[
-    Path | None, typer.Option("--html", metavar="OUT", help="Write the report as one page.", rich_help_panel=_OUTPUT)
-]
+HtmlOut = Annotated[Path | None, _output("--html", metavar="OUT", help="Write the report as one page.")]
 DemoHtml = Annotated[Path, typer.Option("--html", metavar="OUT", help="Where to write the report.")]
 DropList = Annotated[
     Path | None,
-    typer.Option(
+    _output(
         "--drop-list",
         metavar="OUT",
         help="Write the prompts that train nothing or the wrong thing: one a line, or .csv or .json with reasons.",
-        rich_help_panel=_OUTPUT,
     ),
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print nothing but errors and failed conditions.", rich_help_panel=_OUTPUT)
-]
-
-Mdp = Annotated[
-    str | None,
-    typer.Option(
-        "--mdp",
-        metavar="SOURCE",
-        help="Your own MDP, an environment's id or a file as for `mdp analyze`, in place of the built-in instances.",
-    ),
-]
-Instances = Annotated[
-    int, typer.Option("--instances", metavar="N", min=0, help="Random instances besides, of eight kinds in turn.")
-]
-StatementSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
-Only = Annotated[
-    list[str] | None,
-    typer.Option("--only", metavar="NUMBER", help="Only this statement, such as 'Prop 2.4'. Repeat for more."),
-]
-Details = Annotated[bool, typer.Option("--details", help="Print every claim and hypothesis of the examples, too.")]
-ListStatements = Annotated[bool, typer.Option("--list", help="List the statements, and stop.")]
-
-MdpSource = Annotated[str, typer.Argument(metavar="SOURCE", help="An environment's id, or a file.")]
-TableOut = Annotated[
-    Path, typer.Option("--out", "-o", metavar="FILE", help="The Parquet file to write.", rich_help_panel=_OUTPUT)
-]
-ConvertOut = Annotated[Path, typer.Argument(metavar="OUT", help="Where to write it.")]
-Gamma = Annotated[
-    float | None, typer.Option("--gamma", min=0.0, max=1.0, help="Discount (default: the source's, else 0.99).")
-]
-Weights = Annotated[
-    list[str] | None,
-    typer.Option("--weights", metavar="NAME=W,...", help="Weights of several rewards (default: equal)."),
-]
-SetOptions = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="An option of the environment. Repeat for more."),
-]
-MdpRewardError = Annotated[
-    float | None,
-    typer.Option("--reward-error", min=0.0, help="The reward error that the advice guards against (default 1 %)."),
-]
-Exact = Annotated[bool, typer.Option("--exact", help="Rational arithmetic (up to 200 states; 20,000 where acyclic).")]
-MaxStates = Annotated[
-    int | None, typer.Option("--max-states", metavar="N", min=1, help="Where enumerating an environment stops.")
-]
+Quiet = Annotated[bool, _output("--quiet", "-q", help="Print nothing but errors and failed conditions.")]
+TableOut = Annotated[Path, _output("--out", "-o", metavar="FILE", help="The Parquet file to write.")]

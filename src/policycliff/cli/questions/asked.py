@@ -1,50 +1,20 @@
 """What the commands that ask a question of a table have in common: the table's options, and how the answer goes out."""
 
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policycliff.cli import options as opt
+from policycliff.cli.table_options import TABLE_OPTIONS, settings_among, with_table_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from policycliff.rollouts.audit import Progress
     from policycliff.rollouts.questions.answer import Answer
     from policycliff.rollouts.settings import AuditSettings
 
-TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "format": (opt.Format, None),
-    "prompt": (opt.Prompt, None),
-    "group": (opt.Group, None),
-    "group_size": (opt.GroupSize, None),
-    "step": (opt.Step, None),
-    "completion": (opt.Completion, None),
-    "source": (opt.Source, None),
-    "behaviour": (opt.Behaviour, None),
-    "reward": (opt.Reward, None),
-    "derive": (opt.Derive, None),
-    "truth": (opt.Truth, None),
-    "max_reward": (opt.MaxReward, None),
-    "noise": (opt.Noise, None),
-    "rerun": (opt.Rerun, None),
-    "missing": (opt.MissingScores, None),
-    "sample": (opt.Sample, None),
-    "seed": (opt.Seed, None),
-    "settings": (opt.SettingsFile, None),
-    "json": (opt.JsonOut, None),
-    "html": (opt.HtmlOut, None),
-    "quiet": (opt.Quiet, False),
-}
-"""Name to annotation and default of the options that every such command has."""
-
-UNUSED = (
-    *("tie_breaker", "main_reward", "aggregation", "epsilon", "beta", "reward_error", "max_shift", "look_at"),
-    "fail_on",
-)
+UNUSED = tuple(option.name for option in TABLE_OPTIONS if option.is_setting and "question" not in option.kinds)
 """Options of `policycliff audit` that these commands lack; they may still stand in a settings file."""
-
-_NOT_SETTINGS = ("settings", "json", "html", "quiet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,23 +36,13 @@ class Asked:
     quiet: bool
 
 
-def asks_of_a_table(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first parameter, `asked`, is filled from `TABLE_OPTIONS`, which Typer reads off its signature."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in TABLE_OPTIONS.items()
-    ]
+def _asked(options: dict[str, Any]) -> Asked:
+    own = {name: options[name] for name in ("settings", "json", "html", "quiet")}
+    return Asked(given=settings_among(options), **own)
 
-    def run(**values: Any) -> None:
-        options = {name: values.pop(name) for name in TABLE_OPTIONS}
-        given = {name: value for name, value in options.items() if name not in _NOT_SETTINGS}
-        command(Asked(given=given, **{name: options[name] for name in _NOT_SETTINGS}), **values)
 
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    keyword_only = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
-    run.__signature__ = inspect.Signature([*keyword_only, *shared])  # type: ignore[attr-defined]
-    return run
+asks_of_a_table = with_table_options("question", _asked)
+"""A command whose first parameter, `asked`, is filled from the options that every question has."""
 
 
 def give_answer(
