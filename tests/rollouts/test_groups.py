@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loading_oracle import expected_groups
 
 from policycliff.errors import TableError
-from policycliff.rollouts.reading.groups import first_equal, group_rows, renumber, sample_groups
+from policycliff.rollouts.reading.groups import draw_groups, first_equal, group_rows, renumber
 from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
@@ -245,7 +245,7 @@ def test_chat_messages_are_compared_exactly_and_shown_as_lines() -> None:
 def test_building_blocks() -> None:
     key = np.array([4, 4, 9, 4], dtype=np.int64)
     assert renumber(key, np.array([False, True, True, True])).tolist() == [-1, 0, 1, 0]
-    assert sample_groups(np.array([0, 0, 1]), 5, seed=0).tolist() == [0, 0, 1]
+    assert draw_groups(2, 5, seed=0).tolist() == [True, True]
     grouping = group_rows([pl.Series(["a", None, "a"])], n_rows=3, required=1)
     assert grouping.group.tolist() == [0, -1, 0]
     assert grouping.skipped[0].count == 1

@@ -12,7 +12,7 @@ from policycliff.cli.process import exit_codes, print_result, rendered
 from policycliff.cli.progress import shown_progress
 from policycliff.cli.questions.asked import UNUSED
 from policycliff.errors import InvalidInputError
-from policycliff.rollouts.audit import Progress
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer
 from policycliff.rollouts.reading.files import find_tables
 from policycliff.rollouts.settings import AuditSettings

@@ -39,6 +39,12 @@ class Share:
         """With those of another part."""
         return Share(self.count + other.count, self.total + other.total)
 
+    def finished(self) -> dict[str, float | None]:
+        """The share with its interval."""
+        low, high = wilson(self.count, self.total)
+        value = self.count / self.total if self.total else None
+        return {"value": value, "low": low, "high": high, "count": self.count, "total": self.total}
+
 
 @dataclass(frozen=True, slots=True)
 class Mean:
@@ -172,11 +178,7 @@ def finished(tree: Any, *, n_prompts: int, seed: int) -> Any:
     def finish(leaf: Any) -> Any:
         if isinstance(leaf, UnitSums):
             return intervals[id(leaf)]
-        if isinstance(leaf, Share):
-            low, high = wilson(leaf.count, leaf.total)
-            value = leaf.count / leaf.total if leaf.total else None
-            return {"value": value, "low": low, "high": high, "count": leaf.count, "total": leaf.total}
-        return leaf.finished() if isinstance(leaf, Figure) else leaf
+        return leaf.finished() if isinstance(leaf, Figure | Share) else leaf
 
     return computed(mapped(tree, finish))
 
@@ -189,7 +191,7 @@ def _unit_sums(mean: Mean, unit_of: Int64[np.ndarray, " prompts"], units: int) -
         count=len(values),
         origin=origin,
         excess=0.0,
-        sums=np.bincount(unit, weights=values - origin, minlength=units),
+        sums=np.bincount(unit, weights=values - origin, minlength=units).astype(np.float64),
         counts=np.bincount(unit, minlength=units).astype(np.float64),
         seen=(float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))),
         lowest=mean.lowest,

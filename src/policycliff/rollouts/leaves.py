@@ -8,7 +8,7 @@ the figures do not depend on how the prompts were parted, but for the rounding o
 The leaves with an interval, `Share` and `Mean`, are in `policycliff.rollouts.intervals`.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -83,7 +83,7 @@ def counts(values: np.ndarray, finish: Callable[[np.ndarray], Any] = np.ndarray.
     return Figure(values, _add, finish)
 
 
-def tally(values: Mapping[Hashable, int], finish: Callable[[dict[Any, int]], Any] = dict) -> Figure:
+def tally(values: Mapping[Any, int], finish: Callable[[dict[Any, int]], Any] = dict) -> Figure:
     """How often each thing occurs.
 
     >>> tally({2: 1}).plus(tally({2: 1, 3: 4})).finished()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from policycliff.rollouts.leaves import After, Leaf, Nothing
+from policycliff.rollouts.leaves import After, Figure, Leaf, Nothing
 
 
 def merge(first: Any, second: Any) -> Any:
@@ -60,6 +60,11 @@ def computed(tree: Any) -> Any:
     if isinstance(tree, Mapping):
         return {key: computed(child) for key, child in tree.items()}
     return [computed(child) for child in tree] if isinstance(tree, list) else tree
+
+
+def finished_figures(tree: Any) -> Any:
+    """A tree without shares and means as JSON types."""
+    return computed(mapped(tree, lambda leaf: leaf.finished() if isinstance(leaf, Figure) else leaf))
 
 
 def leaves_of(tree: Any) -> Iterator[Any]:

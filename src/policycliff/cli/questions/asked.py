@@ -9,7 +9,7 @@ from policycliff.cli.table_options import TABLE_OPTIONS, settings_among, with_ta
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from policycliff.rollouts.audit import Progress
+    from policycliff.rollouts.progress import Progress
     from policycliff.rollouts.questions.answer import Answer
     from policycliff.rollouts.settings import AuditSettings
 

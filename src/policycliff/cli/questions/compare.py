@@ -10,7 +10,7 @@ from policycliff.cli.questions.asked import Asked, asks_of_a_table, give_answer
 from policycliff.report.text import one_line
 
 if TYPE_CHECKING:
-    from policycliff.rollouts.audit import Progress
+    from policycliff.rollouts.progress import Progress
     from policycliff.rollouts.questions.answer import Answer
     from policycliff.rollouts.settings import AuditSettings
 

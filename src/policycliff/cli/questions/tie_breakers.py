@@ -10,7 +10,7 @@ from policycliff.cli.questions.asked import Asked, asks_of_a_table, give_answer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from policycliff.rollouts.audit import Progress
+    from policycliff.rollouts.progress import Progress
     from policycliff.rollouts.questions.answer import Answer
     from policycliff.rollouts.settings import AuditSettings
 

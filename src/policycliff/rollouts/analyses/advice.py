@@ -6,18 +6,28 @@ whatever the prompt. The same number is the entropy temperature. Its price is th
 the best sampled completion.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.analyses.degeneracy import Aspect, behaviour_means, observed_span
+from policycliff.rollouts.analyses.degeneracy import Aspect, behaviour_means
 from policycliff.rollouts.analyses.pairs import tilted_weights
 from policycliff.rollouts.intervals import mean_over, share
+from policycliff.rollouts.leaves import After, total
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_any, segment_max, segment_mean, segment_min, segment_sum
 from policycliff.shapes import Bool, Float64
 
 _MOST_TIE_BREAKERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TrueScores:
+    """The truth along the table's rows, and the span of its values in the whole table."""
+
+    scores: Float64[np.ndarray, " table_rows"]
+    span: float
 
 
 def least_coefficient(reward_error: float, max_shift: float) -> float:
@@ -57,41 +67,37 @@ def tie_breakers(
     scored: Scored,
     consequential: Bool[np.ndarray, " prompts"],
     candidates: list[Aspect],
-    truth: Float64[np.ndarray, " table_rows"] | None,
-) -> list[dict[str, Any]]:
+    truth: TrueScores | None,
+) -> After:
     """Columns by what they would gain in the truth (or how many consequential ties they would break), best first.
 
     A column breaks a tie when one behaviour of the tied set has its greatest (or least) value alone. With a truth
     column the direction is the one whose picks have the greater truth, and columns that lose truth either way are
     left out; else it is the one that breaks more.
     """
-    rows = [_tie_breaker(scored, consequential, aspect, truth) for aspect in candidates]
-    useful = [row for row in rows if row["breaks_share"].count > 0 and _worth(row) > 0]
+    both = [
+        [_one_direction(scored, consequential, aspect, truth, sign) for sign in (1.0, -1.0)] for aspect in candidates
+    ]
+    return After(_best_tie_breakers, both)
+
+
+def _best_tie_breakers(columns: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    rows = [max(directions, key=_worth) for directions in columns]
+    useful = [row for row in rows if row["breaks_share"]["count"] > 0 and _worth(row) > 0]
     useful.sort(key=lambda row: (-_worth(row), row["column"]))
-    return useful[:_MOST_TIE_BREAKERS]
+    return [{name: row[name] for name in row if name != "worth"} for row in useful[:_MOST_TIE_BREAKERS]]
 
 
 def _worth(row: dict[str, Any]) -> float:
     """Truth gained over all prompts; the number of ties broken where there is no truth."""
-    gain = row["truth_gain"]
-    return float(row["breaks_share"].count if gain is None else gain.values.sum())
-
-
-def _tie_breaker(
-    scored: Scored,
-    consequential: Bool[np.ndarray, " prompts"],
-    aspect: Aspect,
-    truth: Float64[np.ndarray, " table_rows"] | None,
-) -> dict[str, Any]:
-    options = [_one_direction(scored, consequential, aspect, truth, sign) for sign in (1.0, -1.0)]
-    return max(options, key=_worth)
+    return float(row["worth"])
 
 
 def _one_direction(
     scored: Scored,
     consequential: Bool[np.ndarray, " prompts"],
     aspect: Aspect,
-    truth: Float64[np.ndarray, " table_rows"] | None,
+    truth: TrueScores | None,
     sign: float,
 ) -> dict[str, Any]:
     layout = scored.layout
@@ -101,16 +107,17 @@ def _one_direction(
     contender = np.where(scored.best & ~np.isnan(values), values, -np.inf)
     picked = scored.best & (contender == segment_max(contender, offsets)[where])
     breaks = consequential & complete & (segment_sum(picked, offsets) == 1)
-    gain = None
+    gain, worth = None, total(int(breaks.sum()))
     if truth is not None:
-        span = observed_span(truth)
-        gains = _truth_gain(scored, picked, truth)[breaks]
-        gain = mean_over(layout.prompts[breaks], gains, lowest=-span, highest=span)
+        gains = _truth_gain(scored, picked, truth.scores)[breaks]
+        gain = mean_over(layout.prompts[breaks], gains, lowest=-truth.span, highest=truth.span)
+        worth = total(float(gain.values.sum()))
     return {
         "column": aspect.name,
         "prefer": "larger" if sign > 0 else "smaller",
         "breaks_share": share(breaks[consequential]),
         "truth_gain": gain,
+        "worth": worth,
     }
 
 

@@ -15,29 +15,57 @@ random by the seed, not by its place in the file.
 """
 
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from functools import partial
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from policycliff.rollouts.analyses.competing import Contest, describe
-from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means, observed_span, within_noise
+from policycliff.rollouts.analyses.degeneracy import Aspect, aspect_range, behaviour_means, within_noise
 from policycliff.rollouts.analyses.noise import Noise
-from policycliff.rollouts.analyses.radius import within_prompt_scale
+from policycliff.rollouts.analyses.queues import (
+    CONSEQUENTIAL,
+    NEAREST,
+    NO_SIGNAL,
+    QUIET,
+    SMALL_MARGIN,
+    WITHIN_NOISE,
+    WORSE,
+    Entry,
+    chosen,
+    first_of,
+    joined,
+)
+from policycliff.rollouts.leaves import After, Figure
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Bool, Float64, Int64
 
-CONSEQUENTIAL = "consequential tie"
-WORSE = "reward prefers a worse answer"
-WITHIN_NOISE = "tied within noise"
-SMALL_MARGIN = "small winning margin"
-NO_SIGNAL = "no signal"
-NEAREST = "nearest margin"
 
-_FILLERS = 2
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the prompts are looked at; the same for every part of a table but for the prompts' own numbers.
+
+    Attributes:
+        noise: Of the effective reward.
+        scale: Its scale within a prompt.
+        spans: Greatest less least value of every aspect in the whole table.
+        has_truth: Whether the first aspect is the truth.
+        limit: How many prompts to list.
+        seed: Of the order of what is equal otherwise.
+        numbers: (groups,) number of each group in the whole table.
+        chance: (groups,) place of each group in a random order of them all.
+    """
+
+    noise: Noise
+    scale: float
+    spans: dict[str, float]
+    has_truth: bool
+    limit: int
+    seed: int
+    numbers: Int64[np.ndarray, " groups"]
+    chance: Int64[np.ndarray, " groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +75,6 @@ class Standing:
     Attributes:
         near: (behaviours,) in contention: within the noise of the best, or within reach of an error of a tenth of the
             within-prompt scale where the noise is not known.
-        near_reason: What a prompt with several behaviours in contention is called.
         gain: (prompts,) truth that the right tie-breaker gains over a random pick; 0 without a truth.
         unfixable: (prompts,) truth of the best sample beyond that of the best set; 0 without a truth.
         apart: (prompts,) greatest difference of another column over the best set, relative to the column's range.
@@ -55,7 +82,6 @@ class Standing:
     """
 
     near: Bool[np.ndarray, " behaviours"]
-    near_reason: str
     gain: Float64[np.ndarray, " prompts"]
     unfixable: Float64[np.ndarray, " prompts"]
     apart: Float64[np.ndarray, " prompts"]
@@ -67,72 +93,70 @@ def boundary_prompts(
     scored: Scored,
     consequential: Bool[np.ndarray, " prompts"],
     aspects: list[Aspect],
-    *,
-    truth: Aspect | None,
-    noise: Noise,
-    limit: int,
-    seed: int,
-) -> list[dict[str, Any]]:
+    view: View,
+) -> After:
     """The prompts to look at, each with its competing completions, their scores and the reason it is here."""
-    standing = _standing(scored, aspects, truth, noise)
-    rng = np.random.default_rng(seed)
+    near_reason = WITHIN_NOISE if view.noise.sigma else SMALL_MARGIN
+    add = partial(joined, limit=view.limit)
+    if scored.layout.n_prompts == 0:
+        found = {"queues": Figure({}, add, dict), "counts": Figure({}, _add_counts, dict)}
+        return After(partial(chosen, limit=view.limit, near_reason=near_reason), found)
+    standing = _standing(scored, aspects, view)
+    members = _queues(scored, consequential, standing, view)
+    listed = {prompt for _, queue in members.values() for prompt in queue}
+    truth = aspects[0] if view.has_truth else None
     ranges = {aspect.name: aspect_range(scored, aspect) for aspect in aspects}
-    contest = Contest(scored, aspects, truth, ranges, standing.near, rng.permutation(len(scored.values)))
-    counts = _reason_counts(scored, consequential, standing)
-    return [
-        describe(table, contest, prompt, reason=reason)
-        | {"same_reason": counts[reason]}
-        | _stakes(contest, standing, prompt)
-        for prompt, reason in _chosen(scored, consequential, standing, limit=limit, rng=rng)
-    ]
+    contest = Contest(scored, aspects, truth, ranges, standing.near)
+    described = {prompt: _described(table, contest, standing, view, prompt) for prompt in listed}
+    queues = {
+        name: [
+            Entry(tuple(float(key[prompt]) for key in reversed(keys)), _number(scored, view, prompt), described[prompt])
+            for prompt in queue
+        ]
+        for name, (keys, queue) in members.items()
+    }
+    counts = _reason_counts(scored, consequential, standing, near_reason)
+    found = {"queues": Figure(queues, add, dict), "counts": Figure(counts, _add_counts, dict)}
+    return After(partial(chosen, limit=view.limit, near_reason=near_reason), found)
 
 
-def drop_list(
-    table: RolloutTable, scored: Scored, phantom: Bool[np.ndarray, " prompts"] | None
-) -> list[dict[str, Any]]:
-    """Prompts that train nothing (no spread) or train the wrong thing (phantom advantages), with the reason.
-
-    A name may be a text cut short, or come again at another step; `row`, the first of its rows, is one of a kind.
-    """
-    reasons = np.where(scored.zero_spread, "zero spread", "")
-    if phantom is not None:
-        reasons = np.where(phantom, "phantom advantages", reasons)
-    listed = np.flatnonzero(reasons != "")
-    first = table.offsets[scored.layout.prompts[listed]]
-    names = table.frame["__prompt_id"].gather(first)
-    steps = table.frame["__step"].gather(first).cast(pl.String) if "__step" in table.frame.columns else None
-    rows = np.minimum.reduceat(table.row_index, table.offsets[:-1])[scored.layout.prompts[listed]]
-    return [
-        {"prompt": name, "reason": str(reason), "row": int(row), "step": None if steps is None else steps[position]}
-        for position, (name, reason, row) in enumerate(zip(names, reasons[listed], rows, strict=True))
-    ]
+def _number(scored: Scored, view: View, prompt: int) -> int:
+    return int(view.numbers[scored.layout.prompts[prompt]])
 
 
-def _standing(scored: Scored, aspects: list[Aspect], truth: Aspect | None, noise: Noise) -> Standing:
+def _described(table: RolloutTable, contest: Contest, standing: Standing, view: View, prompt: int) -> dict[str, Any]:
+    """One prompt; equal behaviours come in an order of its own, whatever part of the table it is in."""
+    rng = np.random.default_rng([view.seed, _number(contest.scored, view, prompt)])
+    return describe(table, contest, prompt, rng) | _stakes(contest, standing, prompt)
+
+
+def _add_counts(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
+    return {name: first.get(name, 0) + second.get(name, 0) for name in (first or second)}
+
+
+def _standing(scored: Scored, aspects: list[Aspect], view: View) -> Standing:
     nothing = np.zeros(scored.layout.n_prompts)
-    if noise.sigma:
-        near, near_reason = within_noise(scored, noise.sigma), WITHIN_NOISE
+    if view.noise.sigma:
+        near = within_noise(scored, view.noise.sigma)
     else:
         # An error of e closes a gap of 2 e: best down, rival up.
-        reach = 2.0 * 0.1 * within_prompt_scale(scored)[0]
-        near, near_reason = scored.best_value[scored.layout.prompt_of_behaviour] - scored.values <= reach, SMALL_MARGIN
-    gain, unfixable = (nothing, nothing) if truth is None else _against_truth(scored, truth)
-    at_stake = aspects if truth is None else [truth]
+        reach = 2.0 * 0.1 * view.scale
+        near = scored.best_value[scored.layout.prompt_of_behaviour] - scored.values <= reach
+    gain, unfixable = _against_truth(scored, aspects[0]) if view.has_truth else (nothing, nothing)
     return Standing(
         near,
-        near_reason,
         gain,
         unfixable,
-        apart=_widest(scored, aspects, scored.best),
-        near_apart=_widest(scored, at_stake, near),
+        apart=_widest(scored, aspects, scored.best, view.spans),
+        near_apart=_widest(scored, aspects[:1] if view.has_truth else aspects, near, view.spans),
     )
 
 
 def _widest(
-    scored: Scored, aspects: list[Aspect], among: Bool[np.ndarray, " behaviours"]
+    scored: Scored, aspects: list[Aspect], among: Bool[np.ndarray, " behaviours"], spans: dict[str, float]
 ) -> Float64[np.ndarray, " prompts"]:
     """Greatest difference among behaviours in any of the columns, relative to the column's observed range."""
-    ranges = [aspect_range(scored, aspect, among) / (observed_span(aspect.scores) or 1.0) for aspect in aspects]
+    ranges = [aspect_range(scored, aspect, among) / (spans[aspect.name] or 1.0) for aspect in aspects]
     return np.max([np.zeros(scored.layout.n_prompts), *ranges], axis=0)
 
 
@@ -153,53 +177,38 @@ def _against_truth(
     return best - np.where(seen, mean, 0.0), np.where(seen, largest, 0.0) - best
 
 
-def _chosen(
-    scored: Scored,
-    consequential: Bool[np.ndarray, " prompts"],
-    standing: Standing,
-    *,
-    limit: int,
-    rng: np.random.Generator,
-) -> list[tuple[int, str]]:
-    """Prompts with their reasons: reasons take turns, fillers follow, and the list is then put in their order."""
-    chance, flat, gap = rng.permutation(scored.layout.n_prompts), scored.zero_spread, scored.gap
-    tie_order = (chance, scored.tied_size, -standing.apart, -standing.gain)
-    worse = (standing.unfixable > 0) & ~flat
+def _queues(
+    scored: Scored, consequential: Bool[np.ndarray, " prompts"], standing: Standing, view: View
+) -> dict[str, tuple[tuple[np.ndarray, ...], list[int]]]:
+    """For each reason the keys of its order, the last one first, and the first prompts in this order."""
+    flat, worse, chance = scored.zero_spread, standing.unfixable > 0, view.chance[scored.layout.prompts]
     near = scored.is_unique & ~worse & (segment_sum(standing.near, scored.layout.behaviour_offsets) > 1)
-    queues = {
-        CONSEQUENTIAL: _ordered(consequential & ~flat, tie_order),
-        WORSE: _ordered(worse, (chance, -standing.unfixable)),
-        standing.near_reason: _ordered(near & (standing.near_apart > 0), (chance, gap, -standing.near_apart)),
+    ties = (chance, scored.tied_size, -standing.apart, -standing.gain)
+    close = (chance, scored.gap)
+    members = {
+        CONSEQUENTIAL: (consequential & ~flat, ties),
+        WORSE: (worse & ~flat, (chance, -standing.unfixable)),
+        WITHIN_NOISE: (near & (standing.near_apart > 0), (*close, -standing.near_apart)),
+        QUIET: (near & (standing.near_apart == 0), close),
+        NO_SIGNAL: (consequential & flat, ties),
+        NEAREST: (scored.is_unique & ~worse & ~near, close),
     }
-    quiet = _with_reason((standing.near_reason, _ordered(near & (standing.near_apart == 0), (chance, gap))))
-    no_signal = _with_reason((NO_SIGNAL, _ordered(consequential & flat, tie_order)))
-    nearest = _with_reason((NEAREST, _ordered(scored.is_unique & ~worse & ~near, (chance, gap))))
-    turns = [pair for pair in chain.from_iterable(zip_longest(*map(_with_reason, queues.items()))) if pair is not None]
-    taken: dict[int, str] = {}
-    for prompt, reason in [*turns, *quiet[:_FILLERS], *no_signal, *quiet, *nearest]:
-        if len(taken) == limit:
-            break
-        taken.setdefault(prompt, reason)
-    order = [*queues, NO_SIGNAL, NEAREST]
-    return sorted(taken.items(), key=lambda item: order.index(item[1]))
+    return {name: (keys, first_of(member, keys, view.limit)) for name, (member, keys) in members.items()}
 
 
-def _reason_counts(scored: Scored, consequential: Bool[np.ndarray, " prompts"], standing: Standing) -> dict[str, int]:
-    """How many prompts of the table could have been listed for each reason."""
+def _reason_counts(
+    scored: Scored, consequential: Bool[np.ndarray, " prompts"], standing: Standing, near_reason: str
+) -> dict[str, int]:
+    """How many prompts could have been listed for each reason."""
     flat, worse = scored.zero_spread, standing.unfixable > 0
     near = scored.is_unique & (segment_sum(standing.near, scored.layout.behaviour_offsets) > 1)
     return {
         CONSEQUENTIAL: int((consequential & ~flat).sum()),
         WORSE: int((worse & ~flat).sum()),
-        standing.near_reason: int(near.sum()),
+        near_reason: int(near.sum()),
         NO_SIGNAL: int((consequential & flat).sum()),
         NEAREST: int((scored.is_unique & ~near).sum()),
     }
-
-
-def _with_reason(queue: tuple[str, list[int]]) -> list[tuple[int, str]]:
-    reason, prompts = queue
-    return [(prompt, reason) for prompt in prompts]
 
 
 def _stakes(contest: Contest, standing: Standing, prompt: int) -> dict[str, Any]:
@@ -211,9 +220,3 @@ def _stakes(contest: Contest, standing: Standing, prompt: int) -> dict[str, Any]
         "tie_breaker_gain": float(standing.gain[prompt]) if known else None,
         "unfixable": float(standing.unfixable[prompt]) if known else None,
     }
-
-
-def _ordered(member: Bool[np.ndarray, " prompts"], keys: tuple[np.ndarray, ...]) -> list[int]:
-    """Members in the order of the keys, the last key first."""
-    chosen: Int64[np.ndarray, " chosen"] = np.flatnonzero(member)
-    return chosen[np.lexsort([key[chosen] for key in keys])].tolist()

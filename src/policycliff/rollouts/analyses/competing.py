@@ -33,7 +33,6 @@ class Contest:
         truth: The truth, or None.
         ranges: By column, (prompts,) greatest difference over the best set.
         near: (behaviours,) in contention for the best place.
-        chance: (behaviours,) a random order for what is equal otherwise.
     """
 
     scored: Scored
@@ -41,11 +40,10 @@ class Contest:
     truth: Aspect | None
     ranges: dict[str, Float64[np.ndarray, " prompts"]]
     near: Bool[np.ndarray, " behaviours"]
-    chance: Int64[np.ndarray, " behaviours"]
 
 
-def describe(table: RolloutTable, contest: Contest, prompt: int, *, reason: str) -> dict[str, Any]:
-    """One prompt to look at, as JSON types."""
+def describe(table: RolloutTable, contest: Contest, prompt: int, rng: np.random.Generator) -> dict[str, Any]:
+    """One prompt to look at, as JSON types; `rng` orders what is equal otherwise. Its reason is yet to be said."""
     scored = contest.scored
     layout = scored.layout
     group = int(layout.prompts[prompt])
@@ -56,21 +54,21 @@ def describe(table: RolloutTable, contest: Contest, prompt: int, *, reason: str)
         "prompt": table.frame["__prompt_id"][first_row],
         "prompt_text": _text(table.frame, "__prompt", first_row),
         "step": _text(table.frame, "__step", first_row),
-        "reason": reason,
+        "reason": None,
         "tied_size": int(scored.tied_size[prompt]),
         "behaviours": int(layout.n_behaviours[prompt]),
         "completions": int(layout.group_sizes[prompt]),
         "left_out": in_group - int(layout.group_sizes[prompt]),
         "radius": None if np.isnan(radius) else radius,
         "differs_in": [name for name, ranges in contest.ranges.items() if ranges[prompt] > 0],
-        "competing": [_completion(table, contest, member) for member in _shown(table, contest, prompt)],
+        "competing": [_completion(table, contest, member) for member in _shown(table, contest, prompt, rng)],
     }
 
 
-def _shown(table: RolloutTable, contest: Contest, prompt: int) -> list[int]:
+def _shown(table: RolloutTable, contest: Contest, prompt: int, rng: np.random.Generator) -> list[int]:
     """Behaviours to show: the opposites first, then others in contention, without repeating a text."""
     scored = contest.scored
-    members = _by_draws(contest, _members(scored, prompt))
+    members = _by_draws(contest, _members(scored, prompt), rng)
     best = members[scored.best[members]]
     near = members[~scored.best[members] & contest.near[members]]
     runners_up = members[~scored.best[members]]
@@ -114,8 +112,10 @@ def _members(scored: Scored, prompt: int) -> Int64[np.ndarray, " members"]:
     return np.arange(scored.layout.behaviour_offsets[prompt], scored.layout.behaviour_offsets[prompt + 1])
 
 
-def _by_draws(contest: Contest, members: Int64[np.ndarray, " members"]) -> Int64[np.ndarray, " members"]:
-    return members[np.lexsort((contest.chance[members], -contest.scored.layout.draws[members]))]
+def _by_draws(
+    contest: Contest, members: Int64[np.ndarray, " members"], rng: np.random.Generator
+) -> Int64[np.ndarray, " members"]:
+    return members[np.lexsort((rng.permutation(len(members)), -contest.scored.layout.draws[members]))]
 
 
 def _rows(scored: Scored, behaviour: int) -> Int64[np.ndarray, " draws"]:

@@ -13,6 +13,7 @@ import numpy as np
 from policycliff.rollouts.analyses.noise import NOISE_MARGIN
 from policycliff.rollouts.exact import UNIT_ROUNDOFF
 from policycliff.rollouts.intervals import mean_over, share
+from policycliff.rollouts.leaves import counts, tally, total
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
 from policycliff.shapes import Bool, Float64, Int64
@@ -29,22 +30,27 @@ class Aspect:
     noise: float = 0.0
 
 
-def degeneracy(scored: Scored, *, sigma: float | None, max_reward: float | None) -> dict[str, Any]:
-    """Shares of tied and of spreadless prompts, sizes of the tied sets, difficulty."""
+def degeneracy(
+    scored: Scored, *, sigma: float | None, max_reward: float | None, score_range: tuple[float, float]
+) -> dict[str, Any]:
+    """Shares of tied and of spreadless prompts, sizes of the tied sets, difficulty.
+
+    `score_range` is the least and the greatest score of a completion in the whole table.
+    """
     layout, tied = scored.layout, scored.is_tied
     sizes = scored.tied_size
     result: dict[str, Any] = {
-        "prompts": layout.n_prompts,
+        "prompts": total(layout.n_prompts),
         "tied_share": share(tied),
         "tied_within_noise_share": None if sigma is None else share(tied_within_noise(scored, sigma)),
         "tied_size_mean": mean_over(
             layout.prompts[tied], sizes[tied], lowest=2.0, highest=float(layout.n_behaviours.max(initial=2))
         ),
-        "tied_size_histogram": {str(size): int(count) for size, count in zip(*_tally(sizes), strict=True)},
+        "tied_size_histogram": tally(_tally(sizes), _histogram),
         "all_behaviours_tied_share": share(np.isinf(scored.next_value) & (layout.n_behaviours > 1)),
         "uniform_jump_mean": mean_over(layout.prompts, (sizes - 1) / sizes, lowest=0.0, highest=1.0),
         "zero_spread_share": share(scored.zero_spread),
-        "difficulty": _difficulty(scored),
+        "difficulty": _difficulty(scored, score_range),
     }
     if max_reward is not None:
         solved = scored.zero_spread & (scored.best_value >= max_reward)
@@ -131,16 +137,20 @@ def _matters(ranges: Float64[np.ndarray, " prompts"], aspect: Aspect) -> Bool[np
     return ranges > NOISE_MARGIN * np.sqrt(2.0) * aspect.noise
 
 
-def _tally(values: Int64[np.ndarray, " n"]) -> tuple[np.ndarray, np.ndarray]:
-    return np.unique(values, return_counts=True)
+def _tally(values: Int64[np.ndarray, " n"]) -> dict[int, int]:
+    return {int(value): int(count) for value, count in zip(*np.unique(values, return_counts=True), strict=True)}
 
 
-def _difficulty(scored: Scored) -> dict[str, list[float]]:
+def _histogram(sizes: dict[int, int]) -> dict[str, int]:
+    return {str(size): sizes[size] for size in sorted(sizes)}
+
+
+def _difficulty(scored: Scored, score_range: tuple[float, float]) -> dict[str, Any]:
     """Histogram over prompts of the mean reward of a completion: how hard the prompts are for the sampling policy."""
     means = segment_mean(scored.scores, scored.layout.row_offsets)
-    low, high = float(scored.scores.min()), float(scored.scores.max())
+    low, high = score_range
     size = max(abs(low), abs(high))
     if high - low <= 1e-9 * size:
         high = low + (size or 1.0)
-    counts, edges = np.histogram(means, bins=_DIFFICULTY_BINS, range=(low, high))
-    return {"edges": edges.tolist(), "prompts": counts.tolist()}
+    prompts, edges = np.histogram(means, bins=_DIFFICULTY_BINS, range=(low, high))
+    return {"edges": edges.tolist(), "prompts": counts(prompts)}

@@ -8,6 +8,7 @@ completions of a prompt as independent given their first scores). The prediction
 second scores show.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.special import ndtr
 from policycliff.rollouts.analyses.noise import Noise, RerunPairs
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.layout import Layout
+from policycliff.rollouts.leaves import Nothing, total
 from policycliff.rollouts.scores import Reward, Scored, Scorer, column_reward
 from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
@@ -30,45 +32,62 @@ _LIKE_PAIRS = 30
 """Pairs of nearest first score among which a residual is drawn (all pairs of the very same score, if they are more)."""
 
 
-def flip_probability(scored: Scored, noise: Noise, *, seed: int) -> tuple[Float64[np.ndarray, " prompts"], int]:
-    """Probability, prompt by prompt, that a new score leaves today's best set altogether; and the draws it rests on.
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """How a simulation is to be run: draws of the noise a prompt, and the seed (of a part of a table: its own)."""
+
+    draws: int
+    seed: int | tuple[int, int]
+
+
+def simulation_of(scored: Scored, seed: int) -> Simulation:
+    """The simulation of a table that is in memory whole."""
+    return Simulation(affordable_draws(scored.layout.n_prompts, int(scored.layout.group_sizes.max(initial=1))), seed)
+
+
+def affordable_draws(prompts: int, largest_group: int) -> int:
+    """Draws a prompt: many prompts average out what few draws leave open in each, and a large one must fit in memory.
+
+    >>> affordable_draws(100, 8), affordable_draws(1_000_000, 8)
+    (1000, 32)
+    """
+    affordable = min(_PROMPT_DRAWS // max(prompts, 1), _MOST_VALUES // max(largest_group, 1))
+    return int(np.clip(affordable, _FEWEST_DRAWS, _MOST_DRAWS))
+
+
+def flip_probability(scored: Scored, noise: Noise, simulation: Simulation) -> Float64[np.ndarray, " prompts"]:
+    """Probability, prompt by prompt, that a new score leaves today's best set altogether.
 
     A prompt in which every behaviour is tied cannot leave its best set: 0.
     """
-    layout = scored.layout
+    layout, draws = scored.layout, simulation.draws
     probability = np.zeros(layout.n_prompts)
-    # Many prompts average out what few draws leave open in each.
-    # And a prompt with many completions must fit into memory.
-    affordable = min(_PROMPT_DRAWS // max(layout.n_prompts, 1), _MOST_VALUES // int(layout.group_sizes.max(initial=1)))
-    draws = int(np.clip(affordable, _FEWEST_DRAWS, _MOST_DRAWS))
     if noise.sigma == 0.0 and noise.pairs is None:
-        return probability, draws
+        return probability
     bound = _union_bound(scored, noise)
     probability[bound <= _NEGLIGIBLE] = bound[bound <= _NEGLIGIBLE]
     open_prompts = np.flatnonzero(np.isfinite(scored.next_value) & (bound > _NEGLIGIBLE))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(simulation.seed)
     for block in _blocks(open_prompts, layout, draws):
         probability[block] = _simulate(scored, noise, block, draws, rng)
-    return probability, draws
+    return probability
 
 
-def flips(scored: Scored, noise: Noise, *, seed: int) -> dict[str, Any]:
+def flips(scored: Scored, noise: Noise, simulation: Simulation) -> dict[str, Any]:
     """Mean flip probability, over all prompts and over those with a unique best behaviour."""
     if noise.sigma is None:
         return {"flip_probability_mean": None, "unique_loses_probability_mean": None}
-    probability, draws = flip_probability(scored, noise, seed=seed)
+    probability = flip_probability(scored, noise, simulation)
     prompts, unique = scored.layout.prompts, scored.is_unique
     return {
         "flip_probability_mean": mean_over(prompts, probability, lowest=0.0, highest=1.0),
         "unique_loses_probability_mean": mean_over(prompts[unique], probability[unique], lowest=0.0, highest=1.0),
-        "noise_draws": draws,
+        "noise_draws": simulation.draws,
     }
 
 
-def rerun_check(
-    table: RolloutTable, scorer: Scorer, reward: Reward, noise: Noise, *, seed: int
-) -> dict[str, Any] | None:
-    """Predicted against observed flips, on the completions that have a second score."""
+def rerun_check(table: RolloutTable, scorer: Scorer, reward: Reward, noise: Noise, simulation: Simulation) -> Any:
+    """Predicted against observed flips, on the completions that have a second score; None where there are none."""
     if reward.name not in table.reruns or noise.pairs is None:
         return None
     column = table.reruns[reward.name]
@@ -77,12 +96,12 @@ def rerun_check(
     first, again = scorer(reward, second), scorer(second, reward)
     layout = first.layout
     if layout.n_prompts == 0:
-        return None
+        return Nothing(None)
     kept = segment_max(first.best & again.best, layout.behaviour_offsets)
-    predicted, _ = flip_probability(first, noise, seed=seed)
+    predicted = flip_probability(first, noise, simulation)
     return {
         "column": column.name,
-        "prompts": layout.n_prompts,
+        "prompts": total(layout.n_prompts),
         "observed_flip_share": share(~kept),
         "predicted_flip_probability_mean": mean_over(layout.prompts, predicted, lowest=0.0, highest=1.0),
         "observed_unique_loses_share": share(~kept[first.is_unique]),

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from policycliff.rollouts.intervals import mean_over
+from policycliff.rollouts.leaves import total
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import level_starts, segment_of, segment_sum, sort_within
 from policycliff.shapes import Float64, Int64
@@ -145,10 +146,12 @@ def best_of_k(levels: Levels, outcome: Float64[np.ndarray, " rows"], k: int) -> 
     return segment_sum(wins * mean_at_level, levels.offsets)
 
 
-def group_size_curve(scored: Scored) -> dict[str, Any]:
-    """Tie and zero-spread probability at every group size up to the common one, over the prompts that reach it."""
+def group_size_curve(scored: Scored, common: int) -> dict[str, Any]:
+    """Tie and zero-spread probability at every group size up to the common one, over the prompts that reach it.
+
+    `common` is the `common_group_size` of the whole table.
+    """
     layout = scored.layout
-    common = common_group_size(layout.group_sizes)
     reaches = layout.group_sizes >= common
     levels, below = levels_of(scored), completions_below(scored)
     points = []
@@ -161,4 +164,4 @@ def group_size_curve(scored: Scored) -> dict[str, Any]:
                 "zero_spread_share": mean_over(layout.prompts[reaches], flat, lowest=0.0, highest=1.0),
             }
         )
-    return {"common_group_size": common, "prompts": int(reaches.sum()), "points": points}
+    return {"common_group_size": common, "prompts": total(int(reaches.sum())), "points": points}

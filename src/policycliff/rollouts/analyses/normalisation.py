@@ -13,6 +13,7 @@ import numpy as np
 from policycliff.rollouts.analyses.noise import Noise, noisy_spread
 from policycliff.rollouts.analyses.radius import quantiles
 from policycliff.rollouts.intervals import share
+from policycliff.rollouts.leaves import every
 from policycliff.rollouts.scores import Reward, Scored
 from policycliff.rollouts.segments import segment_max, segment_min
 from policycliff.rollouts.settings import AuditSettings
@@ -30,7 +31,7 @@ def gain_figures(scored: Scored, noise: Noise, *, epsilon: float) -> dict[str, A
     noisy = noisy_spread(scored, noise)
     with_spread = ~scored.zero_spread
     return {
-        "gain": quantiles(gains(scored, epsilon)),
+        "gain": every(gains(scored, epsilon), quantiles),
         "noise_spread_share": None if noisy is None else share(noisy[with_spread]),
     }
 
@@ -40,21 +41,28 @@ def main_reward_name(settings: AuditSettings, weights: dict[str, float]) -> str:
     return settings.main_reward or max(weights, key=lambda name: abs(weights[name]))
 
 
-def phantom_advantages(scored: Scored, main: Reward, *, max_reward: float | None) -> Bool[np.ndarray, " prompts"]:
+def phantom_advantages(
+    scored: Scored, main: Reward, *, max_reward: float | None, seen: tuple[float, float]
+) -> Bool[np.ndarray, " prompts"]:
     """Prompts that all fail the main reward alike while the effective reward still ranks them.
 
     "Fail" means below `max_reward` where it is known, else at the least value that the main reward takes anywhere (and
-    nowhere, if it takes only one value).
+    nowhere, if it takes only one value): `seen` is the least and the greatest, in the whole table.
     """
     layout = scored.layout
     scores = main.scores[layout.rows]
     known = np.where(np.isnan(scores), np.inf, scores)
     high = segment_max(known, layout.row_offsets)
     low = segment_min(known, layout.row_offsets)
-    seen = main.scores[main.usable]
-    worst, greatest = float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
+    worst, greatest = seen
     fails = high < max_reward if max_reward is not None else (high == worst) & (worst < greatest)
     return (high == low) & fails & ~scored.zero_spread
+
+
+def seen_range(reward: Reward) -> tuple[float, float]:
+    """Least and greatest score of a reward."""
+    seen = reward.scores[reward.usable]
+    return float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
 
 
 def normalisation_figures(

@@ -18,6 +18,7 @@ import numpy as np
 
 from policycliff.rollouts.intervals import mean_over, share
 from policycliff.rollouts.layout import Layout
+from policycliff.rollouts.leaves import After, Nothing, every, median_or_none, total
 from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import (
     segment_any,
@@ -44,26 +45,30 @@ class SoftShift:
     effective_samples: Float64[np.ndarray, " prompts"]
 
 
-def compare_pair(scorer: Scorer, first: Reward, second: Reward, *, beta: float) -> dict[str, Any]:
+def compare_pair(scorer: Scorer, first: Reward, second: Reward, *, beta: float) -> Any:
     """Everything that the audit says of two rewards, over the completions that have both."""
     one, two = scorer(first, second), scorer(second, first)
     layout = one.layout
-    head = {"first": first.name, "second": second.name, "prompts": layout.n_prompts}
+    head = {"first": first.name, "second": second.name}
     if layout.n_prompts == 0:
-        return head | {"note": "no prompt has two completions with both scores"}
+        return Nothing(head | {"prompts": 0, "note": "no prompt has two completions with both scores"})
     offsets, prompts = layout.behaviour_offsets, layout.prompts
     differ = segment_any(one.best != two.best, offsets)
     disjoint = ~segment_any(one.best & two.best, offsets)
     correlation = _rank_correlation(one, two)
-    return head | {
+    soft = _soft_figures(soft_shift(layout, one.scores, two.scores, beta=beta), layout)
+    figures = {
+        **head,
+        "prompts": total(layout.n_prompts),
         "best_changes_share": share(differ),
         "best_disjoint_share": share(disjoint),
         "rank_correlation": mean_over(prompts, correlation, lowest=-1.0, highest=1.0),
-        "rank_correlation_prompts": int(np.isfinite(correlation).sum()),
+        "rank_correlation_prompts": total(int(np.isfinite(correlation).sum())),
         "constant_share": share(one.zero_spread | two.zero_spread),
-        **_soft_figures(soft_shift(layout, one.scores, two.scores, beta=beta), layout),
+        **soft,
         "scaled": _soft_figures(soft_shift(layout, one.standardised, two.standardised, beta=1.0), layout),
     }
+    return After(_only_estimable, figures)
 
 
 def tilted_weights(
@@ -105,22 +110,30 @@ def soft_shift(
 
 
 def _soft_figures(shift: SoftShift, layout: Layout) -> dict[str, Any]:
-    """Means over prompts; the total variation only where the reweighted samples still hold enough completions.
-
-    The median prompt decides for all: leaving out single prompts would leave out those that move most.
-    """
+    """Means over prompts, the total variation's too."""
     prompts = layout.prompts
-    median = float(np.median(shift.effective_samples))
-    estimable = median >= MIN_EFFECTIVE_SAMPLES
-    variation = mean_over(prompts, shift.total_variation, lowest=0.0, highest=1.0)
     return {
-        "total_variation": variation if estimable else None,
-        "total_variation_status": "estimated" if estimable else "not estimable",
-        "effective_sample_size_median": median,
+        "total_variation": mean_over(prompts, shift.total_variation, lowest=0.0, highest=1.0),
+        "total_variation_status": "estimated",
+        "effective_sample_size_median": every(shift.effective_samples, median_or_none),
         "sharp_bound": mean_over(prompts, shift.sharp_bound, lowest=0.0, highest=1.0),
         "sup_bound": mean_over(prompts, shift.sup_bound, lowest=0.0, highest=1.0),
         "linear_bound": mean_over(prompts, shift.linear_bound, lowest=0.0),
     }
+
+
+def _only_estimable(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures with the total variation only where the reweighted samples still hold enough completions.
+
+    The median prompt decides for all: leaving out single prompts would leave out those that move most.
+    """
+    return _if_estimable(figures) | {"scaled": _if_estimable(figures["scaled"])}
+
+
+def _if_estimable(soft: dict[str, Any]) -> dict[str, Any]:
+    if soft["effective_sample_size_median"] >= MIN_EFFECTIVE_SAMPLES:
+        return soft
+    return soft | {"total_variation": None, "total_variation_status": "not estimable"}
 
 
 def _rank_correlation(one: Scored, two: Scored) -> Float64[np.ndarray, " prompts"]:

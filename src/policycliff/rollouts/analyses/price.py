@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.analyses.group_size import best_of_k, common_group_size, k_grid, levels_of
+from policycliff.rollouts.analyses.group_size import best_of_k, k_grid, levels_of
 from policycliff.rollouts.intervals import mean_over
+from policycliff.rollouts.leaves import Nothing, total
 from policycliff.rollouts.scores import Reward, Scored, Scorer
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
 from policycliff.shapes import Bool, Float64
@@ -70,25 +71,38 @@ def price_of_degeneracy(scored: Scored, truth: Float64[np.ndarray, " rows"]) -> 
     )
 
 
-def truth_figures(scorer: Scorer, reward: Reward, truth: Reward) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class TruthRange:
+    """What must be known of the whole table.
+
+    Attributes:
+        limits: Least and greatest truth among the completions that have both scores.
+        common_group_size: The common group size of the prompts that have both.
+    """
+
+    limits: tuple[float, float]
+    common_group_size: int
+
+
+def truth_figures(scorer: Scorer, reward: Reward, truth: Reward, whole: TruthRange) -> Any:
     """The price over all prompts, with spread and without, and the over-optimisation curve."""
     scored = scorer(reward, truth)
     layout = scored.layout
     if layout.n_prompts == 0:
-        return {"column": truth.name, "prompts": 0, "note": "no prompt has two completions with both scores"}
+        return Nothing({"column": truth.name, "prompts": 0, "note": "no prompt has two completions with both scores"})
     values = truth.scores[layout.rows]
     price = price_of_degeneracy(scored, values)
     flat = scored.zero_spread
-    limits = (float(values.min()), float(values.max()))
+    limits = whole.limits
     return {
         "column": truth.name,
         "trained_on": reward.name,
-        "prompts": layout.n_prompts,
+        "prompts": total(layout.n_prompts),
         "observed_range": list(limits),
         "all": _stratum(scored, price, np.ones(layout.n_prompts, dtype=bool), limits),
         "with_spread": _stratum(scored, price, ~flat, limits),
         "zero_spread": _stratum(scored, price, flat, limits),
-        "best_of_k": _over_optimisation(scored, scorer(truth, reward), limits),
+        "best_of_k": _over_optimisation(scored, scorer(truth, reward), whole),
     }
 
 
@@ -100,16 +114,15 @@ def _stratum(
     gaps = {name: getattr(price, name) for name in ("exposure", "tie_breaker_gain", "unfixable")}
     figures = {f"{name}_truth": mean_over(prompts, v[kept], lowest=low, highest=high) for name, v in levels.items()}
     prices = {name: mean_over(prompts, v[kept], lowest=0.0, highest=high - low) for name, v in gaps.items()}
-    return {"prompts": int(kept.sum()), **figures, **prices}
+    return {"prompts": total(int(kept.sum())), **figures, **prices}
 
 
-def _over_optimisation(scored: Scored, truth: Scored, limits: tuple[float, float]) -> dict[str, Any]:
+def _over_optimisation(scored: Scored, truth: Scored, whole: TruthRange) -> dict[str, Any]:
     """Truth of the best of k by the trained-on reward, k = 1 to the common group size, exact by counting."""
-    layout = scored.layout
-    common = common_group_size(layout.group_sizes)
+    layout, common = scored.layout, whole.common_group_size
     reaches = layout.group_sizes >= common
     levels, ideal = levels_of(scored), levels_of(truth)
-    prompts, (low, high) = layout.prompts[reaches], limits
+    prompts, (low, high) = layout.prompts[reaches], whole.limits
     points = [
         {
             "k": k,
@@ -118,4 +131,4 @@ def _over_optimisation(scored: Scored, truth: Scored, limits: tuple[float, float
         }
         for k in k_grid(common)
     ]
-    return {"common_group_size": common, "prompts": int(reaches.sum()), "points": points}
+    return {"common_group_size": common, "prompts": total(int(reaches.sum())), "points": points}

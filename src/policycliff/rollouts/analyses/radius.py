@@ -5,13 +5,16 @@ below it keeps the best, and an error of that size (best down, runner-up up) tie
 and undefined where a prompt shows one behaviour. The set radius is half the gap below the tied set.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from policycliff.rollouts.intervals import share
+from policycliff.rollouts.leaves import every, least, median_or_none, total
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_quantile
+from policycliff.rollouts.trees import finished_figures
 from policycliff.shapes import Float64
 
 ERROR_FRACTIONS = (1e-3, 1e-2, 0.1)
@@ -35,39 +38,51 @@ def within_prompt_scale(scored: Scored) -> tuple[float, str]:
     The median over prompts of the interquartile range; if that is 0 the pooled standard deviation; if that is 0 too
     the reward is constant within prompts.
     """
-    offsets = scored.layout.row_offsets
+    return scale_of_figures(finished_figures(scale_figures(scored)))
+
+
+def scale_figures(scored: Scored) -> dict[str, Any]:
+    """What the scale is computed from."""
     if scored.layout.n_prompts == 0:
-        return 0.0, "constant"
+        return {"ranges": every(np.zeros(0), median_or_none), "squares": total(0.0), "freedom": total(0)}
+    offsets = scored.layout.row_offsets
     ordered = scored.scores[scored.row_order]
     ranges = segment_quantile(ordered, offsets, 0.75) - segment_quantile(ordered, offsets, 0.25)
-    median = float(np.median(ranges))
-    if median > 0:
-        return median, "median within-prompt interquartile range"
     freedom = scored.layout.group_sizes - 1
-    pooled = float(np.sqrt((scored.spread**2 * freedom).sum() / freedom.sum()))
-    if pooled > 0:
-        return pooled, "pooled within-prompt standard deviation"
+    squares = float((scored.spread**2 * freedom).sum())
+    return {"ranges": every(ranges, median_or_none), "squares": total(squares), "freedom": total(int(freedom.sum()))}
+
+
+def scale_of_figures(figures: Mapping[str, Any]) -> tuple[float, str]:
+    """The scale and what it is, from the finished figures of all prompts."""
+    if figures["ranges"]:
+        return figures["ranges"], "median within-prompt interquartile range"
+    if figures["squares"] > 0:
+        return float(np.sqrt(figures["squares"] / figures["freedom"])), "pooled within-prompt standard deviation"
     return 0.0, "constant"
 
 
-def distance_to_cliff(scored: Scored) -> dict[str, Any]:
-    """The three states of the radius, its quantiles, and the share of prompts that flip at each error."""
+def distance_to_cliff(scored: Scored, scale: tuple[float, str]) -> dict[str, Any]:
+    """The three states of the radius, its quantiles, and the share of prompts that flip at each error.
+
+    `scale` is the `within_prompt_scale` of the whole table.
+    """
     radius, set_radius = radii(scored), set_radii(scored)
     defined, unique = ~np.isnan(radius), scored.is_unique
-    scale, origin = within_prompt_scale(scored)
+    size, origin = scale
     return {
         "radius": {
             "tied_share": share(scored.is_tied),
             "unique_share": share(unique),
             "undefined_share": share(~defined),
-            "quantiles": quantiles(radius[defined]),
-            "unique_quantiles": quantiles(radius[unique]),
+            "quantiles": every(radius[defined], quantiles),
+            "unique_quantiles": every(radius[unique], quantiles),
         },
-        "set_radius": {"quantiles": quantiles(set_radius[~np.isnan(set_radius)])},
-        "winning_margin_min": float(scored.gap[unique].min()) if unique.any() else None,
-        "winning_margin_median": float(np.median(scored.gap[unique])) if unique.any() else None,
-        "scale": {"value": scale, "origin": origin},
-        "flip_shares": [_flip_share(scored, radius, fraction, scale) for fraction in ERROR_FRACTIONS],
+        "set_radius": {"quantiles": every(set_radius[~np.isnan(set_radius)], quantiles)},
+        "winning_margin_min": least(scored.gap[unique]),
+        "winning_margin_median": every(scored.gap[unique], median_or_none),
+        "scale": {"value": size, "origin": origin},
+        "flip_shares": [_flip_share(scored, radius, fraction, size) for fraction in ERROR_FRACTIONS],
     }
 
 

@@ -4,6 +4,7 @@ Ties, spread and gain are those of the effective reward at the prompts of the st
 prompt comes back at a later step, its best set is compared with the one before: the same behaviours, or others.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import polars as pl
 from policycliff.rollouts.analyses.degeneracy import behaviour_means
 from policycliff.rollouts.analyses.figures import RewardAudit
 from policycliff.rollouts.analyses.noise import noisy_spread
+from policycliff.rollouts.analyses.visits import visits
 from policycliff.rollouts.intervals import mean_over, share
-from policycliff.rollouts.reading.groups import first_equal
+from policycliff.rollouts.leaves import After, Nothing, total
 from policycliff.rollouts.segments import segment_mean, segment_sum
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Float64, Int64
@@ -23,37 +25,45 @@ MOST_ROWS = 40
 
 
 def step_figures(
-    table: RolloutTable, main: RewardAudit, truth: Float64[np.ndarray, " table_rows"] | None, *, epsilon: float
-) -> list[dict[str, Any]] | None:
+    table: RolloutTable,
+    main: RewardAudit,
+    truth: Float64[np.ndarray, " table_rows"] | None,
+    *,
+    steps: Sequence[Any],
+    numbers: Int64[np.ndarray, " groups"],
+    epsilon: float,
+) -> Any:
     """Figures of the effective reward by training step; None without a step column or with a single step.
 
     Args:
-        table: The rows, with their steps.
+        table: The rows of a part, with their steps.
         main: The effective reward's audit.
         truth: Scores that are not trained on, along the table's rows.
+        steps: The distinct steps of the whole table, in order.
+        numbers: Number of each prompt in the whole table.
         epsilon: Added to the standard deviation in the gain.
     """
-    if "__step" not in table.frame.columns:
-        return None
-    names, number = _steps(table.frame["__step"].gather(table.offsets[:-1]))
-    if len(names) < 2:
+    if len(steps) < 2:
         return None
     scored = main.scored
-    run_of_step = np.arange(len(names)) * min(MOST_ROWS, len(names)) // len(names)
+    if scored.layout.n_prompts == 0:
+        return Nothing(None)
+    run_of_step = np.arange(len(steps)) * min(MOST_ROWS, len(steps)) // len(steps)
+    number = _step_numbers(table.frame["__step"].gather(table.offsets[:-1]), steps)
     run = run_of_step[number][scored.layout.prompts]
-    values = _prompt_values(main, truth, epsilon=epsilon) | _changes(table, main, number)
+    values = _prompt_values(main, truth, epsilon=epsilon)
     shares = {name: flags for name, flags in values.items() if name.endswith("_share")}
     means = {name: numbers for name, numbers in values.items() if not name.endswith("_share")}
     lows = {name: float(np.nanmin(numbers, initial=np.inf)) for name, numbers in means.items()}
     highs = {name: float(np.nanmax(numbers, initial=-np.inf)) for name, numbers in means.items()}
-    rows = []
+    names, rows = _names(steps), []
     for position in range(int(run_of_step[-1]) + 1):
-        steps, here = np.flatnonzero(run_of_step == position), run == position
+        of_run, here = np.flatnonzero(run_of_step == position), run == position
         rows.append(
             {
-                "first": names[steps[0]],
-                "last": names[steps[-1]],
-                "prompts": int(here.sum()),
+                "first": names[of_run[0]],
+                "last": names[of_run[-1]],
+                "prompts": total(int(here.sum())),
                 **{name: share(flags[here & ~np.isnan(flags)] > 0.0) for name, flags in shares.items()},
                 **{
                     name: mean_over(scored.layout.prompts[here], numbers[here], lowest=lows[name], highest=highs[name])
@@ -61,21 +71,26 @@ def step_figures(
                 },
             }
         )
-    return rows
+    return After(_with_changes, {"rows": rows, "changed": visits(table, main, number, numbers, run_of_step)})
 
 
-def _steps(column: pl.Series) -> tuple[list[Any], Int64[np.ndarray, " groups"]]:
-    """The distinct steps in order (numbers, else texts), and the number of each group's step; no step comes first."""
-    ordered = column.unique().sort(nulls_last=False)
-    number = column.to_frame("step").join(
-        pl.DataFrame({"step": ordered, "number": np.arange(len(ordered))}),
-        on="step",
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    )
-    names = ordered.to_list() if ordered.dtype.is_numeric() else ordered.cast(pl.String).to_list()
-    return names, number["number"].to_numpy()
+def _with_changes(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    changed = figures["changed"]
+    if changed is None:
+        return figures["rows"]
+    return [row | {"best_changed_share": found} for row, found in zip(figures["rows"], changed, strict=True)]
+
+
+def _step_numbers(column: pl.Series, steps: Sequence[Any]) -> Int64[np.ndarray, " groups"]:
+    """The number of each group's step among the steps of the table."""
+    known = pl.DataFrame({"step": pl.Series(steps, dtype=column.dtype), "number": np.arange(len(steps))})
+    joined = column.to_frame("step").join(known, on="step", how="left", nulls_equal=True, maintain_order="left")
+    return joined["number"].to_numpy()
+
+
+def _names(steps: Sequence[Any]) -> list[Any]:
+    column = pl.Series(steps, strict=False)
+    return column.to_list() if column.dtype.is_numeric() else column.cast(pl.String).to_list()
 
 
 def _prompt_values(
@@ -102,35 +117,3 @@ def _prompt_values(
         of_best = np.where(scored.best, behaviour_means(scored, truth), 0.0)
         values["truth_of_best_mean"] = segment_sum(of_best, layout.behaviour_offsets) / scored.tied_size
     return values
-
-
-def _changes(
-    table: RolloutTable, main: RewardAudit, number: Int64[np.ndarray, " groups"]
-) -> dict[str, Float64[np.ndarray, " prompts"]]:
-    """Whether a prompt that was seen at an earlier step has other best behaviours now; NaN where it was not seen."""
-    names = [name for name in ("__behaviour", "__completion") if name in table.frame.columns]
-    if not names:
-        return {}
-    layout = main.scored.layout
-    best = np.flatnonzero(main.scored.best)
-    first_row = layout.rows[layout.draw_offsets[best]]
-    behaviour = first_equal([table.frame[names[0]].gather(first_row)], len(best))
-    sets = (
-        pl.DataFrame({"prompt": layout.prompt_of_behaviour[best], "behaviour": behaviour})
-        .group_by("prompt", maintain_order=True)
-        .agg(pl.col("behaviour").sort())
-    )
-    prompts = np.arange(layout.n_prompts)
-    key = "__prompt" if "__prompt" in table.frame.columns else "__prompt_id"
-    rows = layout.rows[layout.row_offsets[:-1]]
-    visits = sets.select(
-        "prompt",
-        "behaviour",
-        key=pl.Series(first_equal([table.frame[key].gather(rows)], layout.n_prompts)),
-        step=pl.Series(number[layout.prompts]),
-    ).sort("key", "step", "prompt")
-    before = pl.col("behaviour").shift(1).over("key")
-    changed = visits.select("prompt", changed=(pl.col("behaviour") != before).cast(pl.Float64))
-    result = np.full(len(prompts), np.nan)
-    result[changed["prompt"].to_numpy()] = changed["changed"].to_numpy()
-    return {"best_changed_share": result}

@@ -16,6 +16,7 @@ import numpy as np
 from policycliff.rollouts.analyses.radius import quantiles
 from policycliff.rollouts.exact import UNIT_ROUNDOFF
 from policycliff.rollouts.intervals import share, wilson
+from policycliff.rollouts.leaves import After, counts, every, total
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min
 from policycliff.shapes import Bool, Float64
@@ -76,9 +77,9 @@ def weight_figures(name: str, weight: float, found: Walls) -> dict[str, Any]:
         "on_wall_share": share(found.on_wall),
         "never_crosses_share": share(never),
         "within": [{"factor": reach, "share": share(free & (distance <= reach))} for reach in WITHIN],
-        "wall_below_quantiles": quantiles(found.below[np.isfinite(found.below) & ~found.on_wall]),
-        "wall_above_quantiles": quantiles(found.above[np.isfinite(found.above) & ~found.on_wall]),
-        "curve": _curve(found),
+        "wall_below_quantiles": every(found.below[np.isfinite(found.below) & ~found.on_wall], quantiles),
+        "wall_above_quantiles": every(found.above[np.isfinite(found.above) & ~found.on_wall], quantiles),
+        "curve": After(_curve, _changes(found)),
     }
 
 
@@ -91,20 +92,24 @@ def _nearest(
         return np.divide(gap, slope, out=np.full(len(gap), np.inf), where=meets)
 
 
-def _curve(found: Walls) -> dict[str, list[float]]:
-    """Share of prompts whose best set is another one than today's when the weight is multiplied by each factor.
+def _changes(found: Walls) -> dict[str, Any]:
+    """Prompts whose best set is another one than today's when the weight is multiplied by each factor.
 
     A best set that the factor has left does not come back: the interval on which it is optimal has no holes.
     """
     below, above = np.sort(found.below), np.sort(found.above)
-    total = len(below)
     changed_up = np.searchsorted(above, _CURVE, side="right") * (_CURVE > 1.0)
-    changed_down = (total - np.searchsorted(below, _CURVE, side="left")) * (_CURVE < 1.0)
-    changed = changed_up + changed_down
-    bounds = [wilson(int(count), total) for count in changed]
+    changed_down = (len(below) - np.searchsorted(below, _CURVE, side="left")) * (_CURVE < 1.0)
+    return {"changed": counts(changed_up + changed_down), "prompts": total(len(below))}
+
+
+def _curve(figures: dict[str, Any]) -> dict[str, list[float]]:
+    """The changes as shares with their intervals."""
+    changed, prompts = figures["changed"], figures["prompts"]
+    bounds = [wilson(count, prompts) for count in changed]
     return {
         "factor": _CURVE.tolist(),
-        "changed_share": (changed / max(total, 1)).tolist(),
+        "changed_share": [count / max(prompts, 1) for count in changed],
         "low": [low for low, _ in bounds],
         "high": [high for _, high in bounds],
     }

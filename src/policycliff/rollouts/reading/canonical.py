@@ -1,5 +1,7 @@
 """Rows to the canonical `RolloutTable`: grouped, their behaviours numbered, sorted, with what was left out counted."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import polars as pl
 
@@ -7,10 +9,10 @@ from policycliff.errors import TableError
 from policycliff.rollouts.reading.columns import Columns
 from policycliff.rollouts.reading.groups import (
     Grouping,
+    draw_groups,
     first_equal,
     group_rows,
     renumber,
-    sample_groups,
     sort_rows,
     within_groups,
 )
@@ -37,14 +39,32 @@ def _group(columns: Columns, read: RowsRead, settings: AuditSettings) -> Groupin
     return group_rows(keys, n_rows=read.n_rows, required=required, group_size=settings.group_size)
 
 
-def canonical_table(columns: Columns, read: RowsRead, settings: AuditSettings) -> RolloutTable:
-    """The canonical table of the rows read.
+@dataclass(frozen=True, slots=True)
+class PartOfTable:
+    """Where the rows read stand in a table that is read in parts.
+
+    Attributes:
+        drawn: (groups,) which of the groups with a usable score belong to the sample; None to draw it here.
+        blocks: Every how many of the table's blocks of rows is in this part, and the first: for tables without names.
+    """
+
+    drawn: Bool[np.ndarray, " groups"] | None = None
+    blocks: tuple[int, int] = (1, 0)
+
+
+WHOLE = PartOfTable()
+
+
+def canonical_table(
+    columns: Columns, read: RowsRead, settings: AuditSettings, part: PartOfTable = WHOLE
+) -> RolloutTable:
+    """The canonical table of the rows read; empty where no row is left.
 
     Raises:
-        TableError: Nothing says which rows belong together, no row is left, or a score is missing where none may be.
+        TableError: Nothing says which rows belong together, or a score is missing where none may be.
     """
     grouping = _group(columns, read, settings)
-    group, skipped = _usable_groups(columns, read, grouping, settings)
+    group, skipped = _usable_groups(columns, read, grouping, settings, part)
     text = read.label(columns.completion)
     text_number = None if text is None else within_groups(group, text, nulls_equal=False)
     chosen = read.label(columns.behaviour)
@@ -53,13 +73,10 @@ def canonical_table(columns: Columns, read: RowsRead, settings: AuditSettings) -
     else:
         behaviour = within_groups(group, None, nulls_equal=False) if text_number is None else text_number
     rows, offsets, numbers = sort_rows(group, behaviour)
-    if not len(rows):
-        reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in skipped)
-        raise TableError(f"no row is left to audit of {read.n_rows}. {reasons}.")
     source = read.label(columns.source)
     return RolloutTable(
         offsets=_frozen(offsets),
-        row_index=_frozen(rows),
+        row_index=_frozen(rows if read.positions is None else read.positions[rows]),
         behaviour=_frozen(numbers),
         text=None if text_number is None else _frozen(text_number[rows]),
         rewards=tuple(read.scores[name].take(rows) for name, _ in columns.rewards),
@@ -67,21 +84,21 @@ def canonical_table(columns: Columns, read: RowsRead, settings: AuditSettings) -
         reruns={reward: read.scores[name].take(rows) for reward, name in columns.reruns},
         candidates=tuple(read.scores[name].take(rows) for name in columns.candidates),
         source=None if source is None else _frozen(_source_numbers(source)[rows]),
-        frame=_shown(columns, read, grouping, rows, offsets),
+        frame=_shown(columns, read, _renumbered(grouping, part), rows, offsets),
         duplicate_rows=read.repeated,
         skipped=(*skipped, *_worth_knowing(columns, read, rows)),
     )
 
 
 def _usable_groups(
-    columns: Columns, read: RowsRead, grouping: Grouping, settings: AuditSettings
+    columns: Columns, read: RowsRead, grouping: Grouping, settings: AuditSettings, part: PartOfTable
 ) -> tuple[Int64[np.ndarray, " rows"], tuple[SkippedRows, ...]]:
     """The groups without rows that have no score at all, sampled if asked."""
     grouped = grouping.group >= 0
     rewards = tuple(read.scores[name] for name, _ in columns.rewards)
     truth = () if columns.truth.column is None else (read.scores[columns.truth.column],)
     if settings.missing == "error":
-        require_complete((*rewards, *truth), grouped)
+        require_complete((*rewards, *truth), grouped, read.positions)
     scored: Bool[np.ndarray, " rows"] = np.logical_or.reduce([column.usable() for column in rewards])
     group = renumber(grouping.group, grouped & scored)
     lost = int(grouping.group.max(initial=-1)) - int(group.max(initial=-1))
@@ -91,11 +108,21 @@ def _usable_groups(
         SkippedRows("no usable score in any of its rows", lost, "prompts"),
     ]
     if settings.sample is not None:
-        kept = sample_groups(group, settings.sample, settings.seed)
+        n_groups = int(group.max(initial=-1)) + 1
+        drawn = draw_groups(n_groups, settings.sample, settings.seed) if part.drawn is None else part.drawn
+        kept = renumber(group, np.append(drawn, False)[group])
         left = int(group.max(initial=-1)) - int(kept.max(initial=-1))
         skipped.append(SkippedRows("not drawn into the sample", left, "prompts"))
         group = kept
     return group, tuple(item for item in skipped if item.count)
+
+
+def _renumbered(grouping: Grouping, part: PartOfTable) -> Grouping:
+    """The blocks by their numbers in the whole table."""
+    if grouping.block is None or part.blocks == (1, 0):
+        return grouping
+    step, first = part.blocks
+    return replace(grouping, block=grouping.block * step + first)
 
 
 def _worth_knowing(columns: Columns, read: RowsRead, rows: Int64[np.ndarray, " kept"]) -> tuple[SkippedRows, ...]:

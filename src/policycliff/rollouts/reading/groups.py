@@ -83,14 +83,17 @@ def renumber(key: Int64[np.ndarray, " rows"], kept: Bool[np.ndarray, " rows"]) -
     return numbers
 
 
-def sample_groups(group: Int64[np.ndarray, " rows"], size: int, seed: int) -> Int64[np.ndarray, " rows"]:
-    """Keep `size` whole groups, drawn without replacement; the others' rows become -1."""
-    n_groups = int(group.max(initial=-1)) + 1
-    if size >= n_groups:
-        return group
-    drawn = np.zeros(n_groups + 1, dtype=bool)
-    drawn[np.random.default_rng(seed).choice(n_groups, size=size, replace=False)] = True
-    return renumber(group, drawn[group])
+def draw_groups(n_groups: int, size: int, seed: int) -> Bool[np.ndarray, " groups"]:
+    """Which of the groups belong to a sample of `size` whole groups, drawn without replacement.
+
+    >>> int(draw_groups(10, 3, seed=0).sum())
+    3
+    """
+    drawn = np.ones(n_groups, dtype=bool)
+    if size < n_groups:
+        drawn[:] = False
+        drawn[np.random.default_rng(seed).choice(n_groups, size=size, replace=False)] = True
+    return drawn
 
 
 def sort_rows(

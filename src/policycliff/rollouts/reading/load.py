@@ -3,17 +3,19 @@
 Only the columns that play a part are read. Cost: linear in rows; about three times the text's size in memory at most.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from policycliff.errors import TableError
+from policycliff.rollouts.reading.about import AboutTable, column_notes, size_notes
 from policycliff.rollouts.reading.canonical import canonical_table
 from policycliff.rollouts.reading.columns import Columns
-from policycliff.rollouts.reading.understand import understand
+from policycliff.rollouts.reading.understand import Opened, opened, read_opened
 from policycliff.rollouts.settings import AuditSettings
-from policycliff.rollouts.table import RolloutTable
+from policycliff.rollouts.table import RolloutTable, SkippedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class LoadedRollouts:
         format: Name of the files' format, or `plain`.
         recognised_by: Why the files were taken for this format, empty where that was said.
         rows_read: Rows before anything was left out.
-        notes: Decisions worth knowing, in plain words.
+        column_notes: Decisions worth knowing, in plain words.
+        size_notes: What the sizes of the groups suggest.
     """
 
     table: RolloutTable
@@ -40,7 +43,13 @@ class LoadedRollouts:
     format: str
     recognised_by: str
     rows_read: int
-    notes: tuple[str, ...] = ()
+    column_notes: tuple[str, ...] = ()
+    size_notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that is worth knowing."""
+        return (*self.column_notes, *self.size_notes)
 
 
 def load_rollouts(table: object, settings: AuditSettings) -> LoadedRollouts:
@@ -62,38 +71,52 @@ def load_rollouts(table: object, settings: AuditSettings) -> LoadedRollouts:
         InvalidInputError: The settings contradict each other or the table.
         MissingExtraError: A pandas or Arrow table without the libraries to read it.
     """
-    found = understand(table, settings)
+    return load_opened(opened(table, settings))
+
+
+def load_opened(table: Opened) -> LoadedRollouts:
+    """As `load_rollouts`, of a table that is open."""
+    found = read_opened(table)
     columns, settings = found.columns, found.settings
     rollouts = canonical_table(columns, found.read, settings)
+    if not rollouts.n_rows:
+        raise nothing_left(found.read.n_rows, rollouts.skipped)
     rollouts = replace(rollouts, skipped=(*found.source.skipped, *rollouts.skipped))
-    notes = (*found.source.notes, *columns.notes, *_notes(columns, rollouts, settings))
+    described = described_columns(columns, settings, found.fixed)
+    sizes = dict(enumerate(np.bincount(np.diff(rollouts.offsets)).tolist()))
+    notes = (*found.source.notes, *columns.notes, *column_notes(columns))
     return LoadedRollouts(
         table=rollouts,
-        columns=_described(columns, settings, found.fixed),
+        columns=described,
         rewards=columns.rewards,
         settings=settings,
         source=found.source.description,
         format=found.source.format,
         recognised_by=found.source.recognised_by,
         rows_read=found.read.n_rows,
-        notes=notes,
+        column_notes=notes,
+        size_notes=size_notes({size: prompts for size, prompts in sizes.items() if prompts}, described),
     )
 
 
-def _notes(columns: Columns, table: RolloutTable, settings: AuditSettings) -> tuple[str, ...]:
-    notes = []
-    if columns.completion.column is None and columns.behaviour.column is None:
-        notes.append("no completion and no behaviour column: every row is its own behaviour, so repeats are not seen.")
-    sizes = np.diff(table.offsets)
-    usual = int(np.bincount(sizes).argmax())
-    if columns.group.column is None and settings.group_size is None and usual > 1:
-        repeated = int((sizes > usual).sum())
-        if repeated and not (sizes % usual).any():
-            notes.append(
-                f"{repeated} of {table.n_groups} prompts have a multiple of {usual} completions. If a prompt was drawn "
-                f"several times in groups of {usual}, give group_size={usual} to keep these groups apart."
-            )
-    return tuple(notes)
+def nothing_left(rows: int, skipped: Iterable[SkippedRows]) -> TableError:
+    """The error of a table that has rows, but none to audit."""
+    reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in skipped)
+    return TableError(f"no row is left to audit of {rows}. {reasons}.")
+
+
+def about_loaded(loaded: LoadedRollouts) -> AboutTable:
+    """What is known of a loaded table beside its rows."""
+    return AboutTable(
+        columns=loaded.columns,
+        rewards=loaded.rewards,
+        settings=loaded.settings,
+        source=loaded.source,
+        format=loaded.format,
+        recognised_by=loaded.recognised_by,
+        rows_read=loaded.rows_read,
+        notes=loaded.column_notes,
+    )
 
 
 def _size_origin(settings: AuditSettings, fixed: Mapping[str, Any]) -> str:
@@ -102,7 +125,7 @@ def _size_origin(settings: AuditSettings, fixed: Mapping[str, Any]) -> str:
     return "format" if "group_size" in fixed else "given"
 
 
-def _described(columns: Columns, settings: AuditSettings, fixed: Mapping[str, Any]) -> dict[str, Any]:
+def described_columns(columns: Columns, settings: AuditSettings, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Every role with its column, and whether the user gave it, the format fixes it, or it was guessed."""
     roles = ("prompt", "group", "step", "completion", "source", "behaviour", "truth")
     described: dict[str, Any] = {role: getattr(columns, role).to_dict() for role in roles}

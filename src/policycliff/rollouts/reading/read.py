@@ -4,7 +4,8 @@ Nothing is read here beyond what the columns' names and types need; `collect` re
 of pandas, Arrow and Hugging Face are known by the module of their type: none of these libraries is imported for asking.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,25 @@ def collect(source: TableSource, columns: Iterable[pl.Expr]) -> pl.DataFrame:
     Raises:
         TableError: A file turned out to be broken, or an expression failed on the values.
     """
-    chosen = list(columns)
+    with _readable(source):
+        return source.frame.select(list(columns)).collect(engine="streaming")
+
+
+def batches(source: TableSource, frame: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
+    """What a query on the source gives, in the order of the rows, so many rows at a time.
+
+    Raises:
+        TableError: As `collect`.
+    """
+    with _readable(source):
+        yield from frame.collect_batches(chunk_size=rows, maintain_order=True, engine="streaming")
+
+
+@contextmanager
+def _readable(source: TableSource) -> Iterator[None]:
+    """Say which file is broken."""
     try:
-        return source.frame.select(chosen).collect(engine="streaming")
+        yield
     except READ_ERRORS as error:
         if source.format == PLAIN:
             _raise_for_broken_file(source.files)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from policycliff.errors import TableError
@@ -12,6 +13,7 @@ from policycliff.rollouts.reading.duplicates import count_repeated_rows
 from policycliff.rollouts.reading.read import TableSource, collect
 from policycliff.rollouts.reading.score_columns import RawScores, read_scores
 from policycliff.rollouts.settings import AuditSettings
+from policycliff.shapes import Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class RowsRead:
 
     Attributes:
         n_rows: Number of rows.
+        positions: (rows,) place of each in the whole table, counted from 0; None for a table that is read whole.
         labels: Columns read as text or as names.
         scores: Columns read as numbers.
         repeated: Rows that equal an earlier row in every column of the table.
@@ -29,6 +32,7 @@ class RowsRead:
     labels: dict[str, pl.Series]
     scores: dict[str, RawScores]
     repeated: int
+    positions: Int64[np.ndarray, " rows"] | None = None
 
     def label(self, role: Role) -> pl.Series | None:
         """The column that plays a part, None where none does."""
@@ -47,24 +51,39 @@ def read_rows(original: TableSource, source: TableSource, columns: Columns, sett
     Raises:
         TableError: No rows, a broken file, an expression that fails, or a score column that holds no numbers.
     """
-    chosen = [label_expression(source, name, columns).alias(f"l:{name}") for name in columns.label_names()]
-    chosen += [pl.col(name).alias(f"s:{name}") for name in columns.score_names()]
     try:
-        frame = collect(source, chosen)
+        frame = collect(source, row_expressions(source, columns))
     except TableError:
         require_derivable(source, settings.derive)
         raise
     if frame.is_empty():
         raise TableError(f"{source.description} has columns but no rows.")
+    return rows_of(frame, columns, repeated=count_repeated_rows(original, frame))
+
+
+def row_expressions(source: TableSource, columns: Columns) -> list[pl.Expr]:
+    """The columns that play a part, under names that `rows_of` knows."""
+    labels = [label_expression(source, name, columns).alias(f"l:{name}") for name in columns.label_names()]
+    return [*labels, *(pl.col(name).alias(f"s:{name}") for name in columns.score_names())]
+
+
+def rows_of(
+    frame: pl.DataFrame, columns: Columns, *, repeated: int, positions: Int64[np.ndarray, " rows"] | None = None
+) -> RowsRead:
+    """The rows of a frame that `row_expressions` chose.
+
+    Raises:
+        TableError: A score column holds no numbers, or one too large to compute with.
+    """
     labels = {name: frame[f"l:{name}"].alias(name) for name in columns.label_names()}
     roles = {name: "reward" for name, _ in columns.rewards}
     roles |= {name: "rerun" for _, name in columns.reruns}
     roles |= {} if columns.truth.column is None else {columns.truth.column: "truth"}
     scores = {
-        name: read_scores(frame[f"s:{name}"].alias(name), role=roles.get(name, "numeric"))
+        name: read_scores(frame[f"s:{name}"].alias(name), role=roles.get(name, "numeric"), positions=positions)
         for name in columns.score_names()
     }
-    return RowsRead(len(frame), labels, scores, count_repeated_rows(original, frame))
+    return RowsRead(len(frame), labels, scores, repeated, positions)
 
 
 def label_expression(source: TableSource, name: str, columns: Columns) -> pl.Expr:

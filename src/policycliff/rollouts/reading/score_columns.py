@@ -39,8 +39,8 @@ class RawScores:
         return ScoreColumn(self.name, values, missing=missing, nan=not_a_number, infinite=infinite)
 
 
-def read_scores(column: pl.Series, *, role: str) -> RawScores:
-    """A column as scores.
+def read_scores(column: pl.Series, *, role: str, positions: Int64[np.ndarray, " rows"] | None = None) -> RawScores:
+    """A column as scores; `positions` are the rows' places in the table, where the column is a part of it.
 
     Raises:
         TableError: The column holds no numbers, or one too large to compute with; the message names the first such row.
@@ -48,20 +48,23 @@ def read_scores(column: pl.Series, *, role: str) -> RawScores:
     if column.null_count() == len(column):
         column = pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
     if not is_numeric(column.dtype):
-        raise _not_numeric(column, role)
+        raise _not_numeric(column, role, positions)
     nulls = column.is_null().to_numpy() if column.null_count() else None
     values = _exact_decimal(column).to_numpy().astype(np.float64, copy=False)
     huge = np.isfinite(values) & (np.abs(values) > LARGEST_NUMBER)
     if huge.any() and role != "numeric":
         row = int(np.argmax(huge))
         raise TableError(
-            f"{role} column {column.name!r} has {values[row]:g} in row {row + 1} (counted from 1); figures cannot be "
-            f"computed beyond {LARGEST_NUMBER:g}. If it stands for a missing score, derive a column that says null."
+            f"{role} column {column.name!r} has {values[row]:g} in row {_place(row, positions)} (counted from 1); "
+            f"figures cannot be computed beyond {LARGEST_NUMBER:g}. If it stands for a missing score, derive a column "
+            "that says null."
         )
     return RawScores(column.name, np.where(huge, np.nan, values) if huge.any() else values, nulls)
 
 
-def require_complete(columns: tuple[RawScores, ...], kept: np.ndarray) -> None:
+def require_complete(
+    columns: tuple[RawScores, ...], kept: np.ndarray, positions: Int64[np.ndarray, " rows"] | None = None
+) -> None:
     """Refuse the first score that is missing, NaN or infinite (the setting `missing="error"`).
 
     Raises:
@@ -71,8 +74,9 @@ def require_complete(columns: tuple[RawScores, ...], kept: np.ndarray) -> None:
         bad = np.flatnonzero(kept & ~column.usable())
         if len(bad):
             raise TableError(
-                f"column {column.name!r} has {len(bad)} missing, NaN or infinite scores, first in row {bad[0] + 1} "
-                "(counted from 1). missing='error' forbids them; 'omit' leaves such rows out, 'zero' counts them as 0."
+                f"column {column.name!r} has {len(bad)} missing, NaN or infinite scores, first in row "
+                f"{_place(int(bad[0]), positions)} (counted from 1). missing='error' forbids them; 'omit' leaves such "
+                "rows out, 'zero' counts them as 0."
             )
 
 
@@ -86,7 +90,12 @@ def _exact_decimal(column: pl.Series) -> pl.Series:
     return column.cast(pl.Float64)
 
 
-def _not_numeric(column: pl.Series, role: str) -> TableError:
+def _place(row: int, positions: Int64[np.ndarray, " rows"] | None) -> int:
+    """The number of a row for people."""
+    return (row if positions is None else int(positions[row])) + 1
+
+
+def _not_numeric(column: pl.Series, role: str, positions: Int64[np.ndarray, " rows"] | None) -> TableError:
     what = f"{role} column {column.name!r}"
     if column.dtype != pl.String:
         return TableError(
@@ -98,8 +107,8 @@ def _not_numeric(column: pl.Series, role: str) -> TableError:
         return TableError(f"{what} holds numbers written as text; {cast}.")
     row = int(bad.arg_true()[0])
     return TableError(
-        f"{what} is not numeric: row {row + 1} (counted from 1) is {_short(str(column[row]))!r}. Give a numeric "
-        f"column, or {cast}."
+        f"{what} is not numeric: row {_place(row, positions)} (counted from 1) is {_short(str(column[row]))!r}. "
+        f"Give a numeric column, or {cast}."
     )
 
 

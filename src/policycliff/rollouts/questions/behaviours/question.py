@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.audit import Progress, settings_from_options
+from policycliff.rollouts.audit import settings_from_options
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.aspects import aspects_of
 from policycliff.rollouts.questions.behaviours.embedded import Embed

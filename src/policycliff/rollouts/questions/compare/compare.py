@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from policycliff.errors import InvalidInputError
-from policycliff.rollouts.audit import Progress, settings_from_options
+from policycliff.rollouts.audit import settings_from_options
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer
 from policycliff.rollouts.questions.compare.mixture import Mixture, mixture_of
 from policycliff.rollouts.questions.compare.rewards import compare_rewards

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from policycliff.rollouts.analyses.flips import flip_probability
+from policycliff.rollouts.analyses.flips import flip_probability, simulation_of
 from policycliff.rollouts.analyses.noise import Noise, RerunPairs, noise_of_column, noise_of_effective
 from policycliff.rollouts.scores import Reward, Scored, column_reward
 from policycliff.rollouts.settings import AuditSettings
@@ -70,7 +70,9 @@ def rescored(scored: Scored, noise: Noise, *, observed: int, seed: int) -> Resco
     """Compare an observed number of prompts whose choice changed with scoring again; None where noise is not known."""
     if noise.sigma is None:
         return None
-    probability, draws = flip_probability(scored, _of_a_difference(noise, noise.sigma), seed=seed)
+    simulation = simulation_of(scored, seed)
+    draws = simulation.draws
+    probability = flip_probability(scored, _of_a_difference(noise, noise.sigma), simulation)
     p = at_least(probability, observed, draws)
     most = [_at_noise(scored, item, observed, seed) for item in _greater(scored, noise, seed)]
     largest = max([float(probability.mean()), *(share for share, _ in most)])
@@ -92,7 +94,9 @@ def _greater(scored: Scored, noise: Noise, seed: int) -> Iterator[Noise]:
 
 def _at_noise(scored: Scored, noise: Noise, observed: int, seed: int) -> tuple[float, float]:
     """Expected share of changed choices, and the probability of as many as observed."""
-    probability, draws = flip_probability(scored, noise, seed=seed)
+    simulation = simulation_of(scored, seed)
+    draws = simulation.draws
+    probability = flip_probability(scored, noise, simulation)
     return float(probability.mean()), at_least(probability, observed, draws)
 
 

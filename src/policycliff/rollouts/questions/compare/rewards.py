@@ -11,8 +11,8 @@ import numpy as np
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.analyses.noise import Noise
 from policycliff.rollouts.analyses.pairs import compare_pair, soft_shift
-from policycliff.rollouts.audit import Progress
 from policycliff.rollouts.intervals import mean_over, share, with_intervals
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.compare import choices
 from policycliff.rollouts.questions.compare.drivers import carried, choice_of, order_of, prompt_names

@@ -13,8 +13,8 @@ import numpy as np
 
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.analyses.group_size import common_group_size
-from policycliff.rollouts.audit import Progress
 from policycliff.rollouts.intervals import with_intervals
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.compare.growth import growth
 from policycliff.rollouts.questions.compare.matching import Matching, Overlap, is_part, match, overlap

@@ -4,7 +4,7 @@ import numpy as np
 
 from policycliff.rollouts.analyses.figures import max_reward_of
 from policycliff.rollouts.analyses.noise import Noise, noise_of_column, noise_of_effective
-from policycliff.rollouts.analyses.normalisation import main_reward_name, phantom_advantages
+from policycliff.rollouts.analyses.normalisation import main_reward_name, phantom_advantages, seen_range
 from policycliff.rollouts.analyses.radius import within_prompt_scale
 from policycliff.rollouts.questions.estimators.sample import plain_sum
 from policycliff.rollouts.reading.load import LoadedRollouts
@@ -58,7 +58,7 @@ def _ranked_by_others(
     main = column_reward(name, column.scores, weight=weights[name])
     high, low = _range(main.scores[scored.layout.rows], scored)
     return (high == low) & ~scored.zero_spread, phantom_advantages(
-        scored, main, max_reward=max_reward_of(main, loaded.settings)
+        scored, main, max_reward=max_reward_of(main, loaded.settings), seen=seen_range(main)
     )
 
 

@@ -5,9 +5,10 @@ from fractions import Fraction
 from typing import Any
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.audit import Progress, settings_from_options
+from policycliff.rollouts.audit import settings_from_options
 from policycliff.rollouts.intervals import with_intervals
 from policycliff.rollouts.layout import layout_of
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.aspects import aspects_of
 from policycliff.rollouts.questions.mixture.classes import load_with_classes, proportions_of, require_known

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.audit import Progress, settings_from_options
+from policycliff.rollouts.audit import settings_from_options
 from policycliff.rollouts.intervals import with_intervals
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.prefix_tree.examples import losing_examples, tied_examples
 from policycliff.rollouts.questions.prefix_tree.figures import quotient_figures, step_figures, tree_figures

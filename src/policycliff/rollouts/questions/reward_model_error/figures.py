@@ -6,8 +6,8 @@ import numpy as np
 
 from policycliff.rollouts.analyses.advice import coefficient_advice
 from policycliff.rollouts.analyses.radius import quantiles
-from policycliff.rollouts.audit import Progress
 from policycliff.rollouts.intervals import mean_over, share, with_intervals
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.reward_model_error.disagreement import (
     left_out_disagreement,
     left_out_disjoint,

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from policycliff.errors import InvalidInputError
-from policycliff.rollouts.audit import Progress, settings_from_options
+from policycliff.rollouts.audit import settings_from_options
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, require_rewards, settings_of
 from policycliff.rollouts.questions.reward_model_error.ensemble import check_standardise
 from policycliff.rollouts.questions.reward_model_error.figures import ensemble_figures

@@ -5,8 +5,9 @@ from typing import Any
 
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.analyses.pairs import mixed_sources_share
-from policycliff.rollouts.audit import Progress, settings_from_options
+from policycliff.rollouts.audit import settings_from_options
 from policycliff.rollouts.intervals import with_intervals
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.sampling.log_probabilities import log_probabilities, seen_figures
 from policycliff.rollouts.questions.sampling.subsets import subset_figures

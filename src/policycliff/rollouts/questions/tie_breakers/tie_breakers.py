@@ -7,8 +7,9 @@ import numpy as np
 
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.analyses.degeneracy import consequences
-from policycliff.rollouts.audit import Progress, settings_from_options
+from policycliff.rollouts.audit import settings_from_options
 from policycliff.rollouts.intervals import share, with_intervals
+from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer, answer, settings_of
 from policycliff.rollouts.questions.aspects import aspects_of
 from policycliff.rollouts.questions.tie_breakers.candidates import (

@@ -1,0 +1,65 @@
+"""What was read and what was left out."""
+
+from typing import Any
+
+import numpy as np
+
+from policycliff.rollouts.leaves import After, Figure, tally, total
+from policycliff.rollouts.scores import Reward, Scored
+from policycliff.rollouts.table import RolloutTable
+
+
+def counts_of(table: RolloutTable, effective: Reward, main: Scored) -> After:
+    """The counts of a part of a table; `main` is the effective reward on it."""
+    scored = (*table.rewards, *([] if table.truth is None else [table.truth]))
+    sizes = np.diff(table.offsets)
+    return After(
+        _described,
+        {
+            "prompts": total(table.n_groups),
+            "completions": total(table.n_rows),
+            "behaviours": total(len(np.unique(table.behaviour))),
+            "group_sizes": tally({int(n): int(k) for n, k in zip(*np.unique(sizes, return_counts=True), strict=True)}),
+            "single_behaviour_prompts": total(int((main.layout.n_behaviours == 1).sum())),
+            "duplicate_rows": total(table.duplicate_rows),
+            "unusable_scores": {
+                column.name: {
+                    "missing": total(column.missing),
+                    "nan": total(column.nan),
+                    "infinite": total(column.infinite),
+                }
+                for column in scored
+            },
+            "without_effective_reward": total(int((~effective.usable).sum())),
+            "skipped": skipped_rows(table),
+        },
+    )
+
+
+def skipped_rows(table: RolloutTable) -> Figure:
+    """What was left out of a part, by reason and unit."""
+    return tally({(item.reason, item.unit): item.count for item in table.skipped})
+
+
+def _described(found: dict[str, Any]) -> dict[str, Any]:
+    sizes = found["group_sizes"]
+    every = np.repeat(np.array(list(sizes), dtype=np.int64), np.array(list(sizes.values()), dtype=np.int64))
+    return {
+        "prompts": found["prompts"],
+        "completions": found["completions"],
+        "behaviours": found["behaviours"],
+        "group_sizes": {"min": int(every.min()), "median": float(np.median(every)), "max": int(every.max())},
+        "single_completion_prompts": sizes.get(1, 0),
+        **{
+            name: found[name]
+            for name in (
+                "single_behaviour_prompts",
+                "duplicate_rows",
+                "unusable_scores",
+                "without_effective_reward",
+            )
+        },
+        "skipped": [
+            {"reason": reason, "count": count, "unit": unit} for (reason, unit), count in found["skipped"].items()
+        ],
+    }

@@ -1,0 +1,1 @@
+"""A table of rollouts as parts of whole groups, in memory, on disk or on a cluster."""

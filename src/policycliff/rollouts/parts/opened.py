@@ -1,0 +1,73 @@
+"""A table, opened where it is to be audited: in memory, in parts on disk, or in parts on a cluster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from policycliff.errors import TableError
+from policycliff.rollouts.parts.on_disk import parts_on_disk
+from policycliff.rollouts.parts.parts import Parts, parts_in_memory
+from policycliff.rollouts.parts.scatter import Deal, value_counts
+from policycliff.rollouts.parts.size import size_of
+from policycliff.rollouts.progress import Progress, within
+from policycliff.rollouts.reading.about import AboutTable, column_notes
+from policycliff.rollouts.reading.load import about_loaded, described_columns, load_opened
+from policycliff.rollouts.reading.settle import settle
+from policycliff.rollouts.reading.understand import Opened, opened
+from policycliff.rollouts.settings import AuditSettings
+
+Executor = Literal["memory", "disk", "ray"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Where an audit is done.
+
+    Attributes:
+        executor: `memory`, `disk` or `ray`; None chooses between the first two by the table's size.
+        folder: Where parts are put meanwhile; None for the system's folder of temporary files.
+        parts: Number of parts; None to go by the table's size.
+    """
+
+    executor: Executor | None = None
+    folder: Path | None = None
+    parts: int | None = None
+
+
+@contextmanager
+def opened_parts(
+    table: Any, settings: AuditSettings, work: Work, report: Progress
+) -> Iterator[tuple[Parts, AboutTable]]:
+    """The parts of a table while they are needed.
+
+    Raises:
+        PolicyCliffError: The table cannot be read, as in `policycliff.audit`.
+    """
+    found = opened(table, settings)
+    size = size_of(found.source)
+    if work.executor == "memory" or (work.executor is None and size.fits_in_memory):
+        loaded = load_opened(found)
+        yield parts_in_memory(loaded.table, dict(loaded.rewards), loaded.settings), about_loaded(loaded)
+        return
+    values = value_counts(found)
+    if not values.n_rows:
+        raise TableError(f"{found.source.description} has columns but no rows.")
+    deal = Deal(settle(found.columns, values), found.settings, parts=work.parts or size.parts)
+    with parts_on_disk(found, deal, size, work.folder, within(report, 0.0, 0.35)) as parts:
+        yield parts, _about(found, deal, parts.rows)
+
+
+def _about(found: Opened, deal: Deal, rows: int) -> AboutTable:
+    columns, source = deal.columns, found.source
+    return AboutTable(
+        columns=described_columns(columns, found.settings, found.fixed),
+        rewards=columns.rewards,
+        settings=found.settings,
+        source=source.description,
+        format=source.format,
+        recognised_by=source.recognised_by,
+        rows_read=rows,
+        notes=(*source.notes, *columns.notes, *column_notes(columns)),
+    )

@@ -1,0 +1,122 @@
+"""The rows of a table, read once from beginning to end and dealt to parts, so that a group is in one part whole.
+
+A row goes where a hash of its group's name says; the rows of a part stay in the order of the table. Where nothing names
+the groups (blocks of `group_size` rows), blocks are dealt in turns. What a part needs to know of the rows that it does
+not see comes with them: their place in the table, and two hashes of all columns, by which repeated rows are known.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from policycliff.errors import TableError
+from policycliff.rollouts.reading.canonical import PartOfTable, canonical_table
+from policycliff.rollouts.reading.columns import Columns
+from policycliff.rollouts.reading.derive import require_derivable
+from policycliff.rollouts.reading.read import batches
+from policycliff.rollouts.reading.rows import row_expressions, rows_of
+from policycliff.rollouts.reading.settle import ValueCounts
+from policycliff.rollouts.reading.understand import Opened
+from policycliff.rollouts.settings import AuditSettings
+from policycliff.rollouts.table import RolloutTable
+from policycliff.shapes import Bool
+
+PART, ROW = "part", "row"
+_HASHES = ("hash_1", "hash_2")
+_HASHES_A_BATCH = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """How a table is dealt.
+
+    Attributes:
+        columns: Which column plays which part, the values having had their say.
+        settings: What the audit is asked.
+        parts: Number of parts.
+    """
+
+    columns: Columns
+    settings: AuditSettings
+    parts: int
+
+
+def value_counts(table: Opened) -> ValueCounts:
+    """What guesses are put to the test of, counted without holding the rows; values by a 64-bit hash."""
+    source = table.source
+
+    def ask(question: pl.Expr) -> int:
+        return int(next(batches(source, source.frame.select(question), 1)).item())
+
+    def distinct(names: tuple[str, ...]) -> int:
+        hashed = pl.struct(pl.col(name).hash(position) for position, name in enumerate(names)).hash(0)
+        found = batches(source, source.frame.select(hashed.alias("hash")), _HASHES_A_BATCH)
+        values = np.concatenate([batch["hash"].to_numpy() for batch in found])
+        values.sort()
+        return int((np.diff(values) != 0).sum()) + 1
+
+    return ValueCounts(ask(pl.len()), lambda name: ask(pl.col(name).null_count()), distinct)
+
+
+def dealt_batches(
+    table: Opened, deal: Deal, rows: int, *, start: int = 0, length: int | None = None
+) -> Iterator[pl.DataFrame]:
+    """Rows of the table in order, so many at a time, with the part each belongs to.
+
+    Args:
+        table: The table.
+        deal: How it is dealt.
+        rows: About how many rows to give at a time.
+        start: The first row to read.
+        length: How many rows to read; None for all.
+
+    Raises:
+        TableError: A file is broken, or a derived column's expression fails on the values.
+    """
+    source = table.source
+    visible = [pl.col(name) for name in table.original.schema()]
+    frame = source.frame if start == 0 and length is None else source.frame.slice(start, length)
+    chosen = [
+        *row_expressions(source, deal.columns),
+        *(pl.struct(visible).hash(position).alias(name) for position, name in enumerate(_HASHES)),
+    ]
+    numbered = frame.select(chosen).with_row_index(ROW, offset=start)
+    try:
+        yield from batches(source, numbered.with_columns(_part(deal).alias(PART)), rows)
+    except TableError:
+        require_derivable(source, deal.settings.derive)
+        raise
+
+
+def table_of_part(
+    frame: pl.DataFrame, deal: Deal, index: int, drawn: Bool[np.ndarray, " groups"] | None
+) -> RolloutTable:
+    """The canonical table of the rows of one part.
+
+    Args:
+        frame: The rows, in the order of the table.
+        deal: How the table was dealt.
+        index: Number of the part.
+        drawn: Which of its groups belong to the sample; None for all (or without a sample).
+    """
+    positions = frame[ROW].to_numpy().astype(np.int64)
+    repeated = len(frame) - frame.select(*_HASHES).n_unique() if len(frame) else 0
+    read = rows_of(frame, deal.columns, repeated=repeated, positions=positions)
+    blocks = (deal.parts, index) if _is_nameless(deal) and deal.columns.step.column is None else (1, 0)
+    return canonical_table(deal.columns, read, deal.settings, PartOfTable(drawn, blocks))
+
+
+def _part(deal: Deal) -> pl.Expr:
+    """The part of a row; rows without a name belong to no group and are spread."""
+    columns, row = deal.columns, pl.col(ROW).cast(pl.UInt64)
+    name = columns.group.column or columns.prompt.column
+    if name is None and columns.step.column is None:
+        return row // (deal.settings.group_size or 1) % deal.parts
+    key = pl.col(f"l:{name or columns.step.column}")
+    return pl.when(key.is_null()).then(row % deal.parts).otherwise(key.hash(0) % deal.parts)
+
+
+def _is_nameless(deal: Deal) -> bool:
+    return deal.columns.group.column is None and deal.columns.prompt.column is None
