@@ -2,8 +2,9 @@
 
 import pkgutil
 
+import jaxtyping
 from hypothesis import settings
-from jaxtyping import install_import_hook
+from shape_checks import checked
 
 import policycliff
 
@@ -27,4 +28,6 @@ def _checked_modules() -> list[str]:
     return [name for name in names if not name.endswith(_UNCHECKED) and name.count(".") > 1]
 
 
-install_import_hook(_checked_modules(), "beartype.beartype")
+# The hook writes `@jaxtyping.jaxtyped(typechecker=...)` above every function and class.
+jaxtyping.jaxtyped = lambda *, typechecker: checked
+jaxtyping.install_import_hook(_checked_modules(), "beartype.beartype")
