@@ -3,6 +3,7 @@
 import pkgutil
 
 import jaxtyping
+import pytest
 from hypothesis import settings
 from shape_checks import checked
 
@@ -31,3 +32,10 @@ def _checked_modules() -> list[str]:
 # The hook writes `@jaxtyping.jaxtyped(typechecker=...)` above every function and class.
 jaxtyping.jaxtyped = lambda *, typechecker: checked
 jaxtyping.install_import_hook(_checked_modules(), "beartype.beartype")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Workers take tests in the order of the files, so that one sets a module up, and the first to end helps on."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
