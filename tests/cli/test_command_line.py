@@ -233,7 +233,7 @@ def test_impossible_outputs_are_found_before_the_work(
     (tmp_path / "x").mkdir()
     table = tmp_path / "t.parquet"
     table.write_bytes(Path(MATH).read_bytes())
-    monkeypatch.setattr(audit, "load_rollouts", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr(audit, "audit_table", lambda *_: pytest.fail("the work began"))
     fails(["audit", str(table), *(option.format(folder=tmp_path) for option in options)], message)
     assert table.read_bytes() == Path(MATH).read_bytes()
 
@@ -263,7 +263,7 @@ def test_an_interrupt_ends_with_130_and_writes_nothing(tmp_path: Path, monkeypat
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(audit, "run_audit", interrupted)
+    monkeypatch.setattr(audit, "audit_table", interrupted)
     result = runner.invoke(app, [*AUDIT, "--json", str(tmp_path / "a.json")])
     assert result.exit_code == 130
     assert result.stderr == "policycliff: interrupted; nothing was written.\n"
@@ -274,7 +274,7 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(audit, "run_audit", broken)
+    monkeypatch.setattr(audit, "audit_table", broken)
     assert isinstance(runner.invoke(app, AUDIT).exception, ZeroDivisionError)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from rich.console import Console
@@ -14,9 +14,9 @@ from policycliff.cli.process import FAILED, PatientConsole, exit_codes, print_re
 from policycliff.cli.progress import shown_progress
 from policycliff.cli.recognition import print_recognition
 from policycliff.report.text import one_line
-from policycliff.rollouts.audit import run_audit
+from policycliff.rollouts.audit import Audit, audit_table
+from policycliff.rollouts.parts.opened import Work
 from policycliff.rollouts.reading.files import find_tables
-from policycliff.rollouts.reading.load import load_rollouts
 from policycliff.rollouts.reading.option_text import (
     parse_derive,
     parse_noise,
@@ -44,6 +44,7 @@ def run_audit_command(
     *,
     settings_path: Path | None,
     outputs: Outputs,
+    work: Work,
     dry_run: bool,
     quiet: bool,
 ) -> None:
@@ -57,7 +58,8 @@ def run_audit_command(
             with unbroken_output():
                 _print_recognition(list(paths), settings, outputs)
             return
-        _audit(list(paths), settings, outputs, conditions=conditions, quiet=quiet, written=written)
+        asked = Asked(list(paths), settings, work)
+        _audit(asked, outputs, conditions=conditions, quiet=quiet, written=written)
 
 
 def run_demo_command(outputs: Outputs, *, quiet: bool) -> None:
@@ -65,7 +67,7 @@ def run_demo_command(outputs: Outputs, *, quiet: bool) -> None:
     with exit_codes() as written:
         outputs.require_writable([])
         with as_file(files("policycliff.data") / "humaneval_codegen.parquet") as path:
-            _audit([path], DEMO_SETTINGS, outputs, conditions=[], quiet=quiet, written=written)
+            _audit(Asked([path], DEMO_SETTINGS, Work()), outputs, conditions=[], quiet=quiet, written=written)
 
 
 def settings_of(given: dict[str, Any], settings_path: Path | None) -> tuple[AuditSettings, list[str]]:
@@ -114,31 +116,31 @@ def _print_recognition(paths: list[Path], settings: AuditSettings, outputs: Outp
         typer.echo("Dry run: nothing was written.")
 
 
-def _audit(
-    paths: list[Path],
-    settings: AuditSettings,
-    outputs: Outputs,
-    *,
-    conditions: list[Condition],
-    quiet: bool,
-    written: list[Path],
-) -> None:
+class Asked(NamedTuple):
+    """What is to be audited, how, and where."""
+
+    paths: list[Path]
+    settings: AuditSettings
+    work: Work
+
+
+def _audit(asked: Asked, outputs: Outputs, *, conditions: list[Condition], quiet: bool, written: list[Path]) -> None:
     with shown_progress(enabled=not quiet) as progress:
         progress("reading", 0.0)
-        loaded = load_rollouts(paths, settings)
-        result = run_audit(loaded, progress).to_dict()
-        contents = _contents(result, outputs)
+        found = audit_table(asked.paths, asked.settings, asked.work, progress)
+        contents = _contents(found, outputs)
+    result = found.to_dict()
     write_all(contents)
     written.extend(contents)
     print_result(result, outputs, _show, quiet=quiet)
     _judge(conditions, result)
 
 
-def _contents(result: dict[str, Any], outputs: Outputs) -> dict[Path, str]:
+def _contents(found: Audit, outputs: Outputs) -> dict[Path, str]:
     """What goes into which file, rendered before anything is written."""
-    contents, drop_list = rendered(result, outputs, _page), outputs.files().get("--drop-list")
+    contents, drop_list = rendered(found.to_dict(), outputs, _page), outputs.files().get("--drop-list")
     if drop_list is not None:
-        contents[drop_list] = drop_list_text(result["advice"]["drop_list"], drop_list)
+        contents[drop_list] = drop_list_text(found.drop_list, drop_list)
     return contents
 
 

@@ -26,6 +26,14 @@ class AggregationChoice(StrEnum):
     NORMALIZE_THEN_SUM = "normalize_then_sum"
 
 
+class ExecutorChoice(StrEnum):
+    """Where an audit is done."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    RAY = "ray"
+
+
 _column = partial(typer.Option, rich_help_panel="Columns")
 _reward = partial(typer.Option, rich_help_panel="Rewards")
 _figure = partial(typer.Option, rich_help_panel="Figures")
@@ -121,6 +129,21 @@ MaxShift = Annotated[
 Sample = Annotated[int | None, _figure("--sample", metavar="N", help="Audit N whole groups, drawn at random.")]
 LookAt = Annotated[int | None, _figure("--look-at", metavar="N", help="Boundary prompts to list (default 10)")]
 Seed = Annotated[int | None, _figure("--seed", help="Seed of every random draw (default 0)")]
+ExecutorOption = Annotated[
+    ExecutorChoice | None,
+    _output(
+        "--executor",
+        help="Where the work is done: in memory, in parts on disk or on a Ray cluster (default: by the table's size).",
+    ),
+]
+TemporaryFolder = Annotated[
+    Path | None,
+    _output(
+        "--temporary-folder",
+        metavar="DIR",
+        help="Where the parts of a table larger than memory are put meanwhile; they need about its size.",
+    ),
+]
 FailOn = Annotated[
     list[str] | None,
     _output(

@@ -1,7 +1,5 @@
 """Output files: checked before the work, written whole or not at all."""
 
-import csv
-import io
 import json
 import os
 import tempfile
@@ -9,9 +7,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policycliff.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 STDOUT = Path("-")
 
@@ -83,21 +84,20 @@ def json_text(result: dict[str, Any]) -> str:
     return json.dumps(result, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def drop_list_text(entries: list[dict[str, Any]], path: Path) -> str:
+def drop_list_text(prompts: "pl.DataFrame", path: Path) -> str:
     r"""The prompts to drop: JSON or CSV with reasons if the path's suffix says so, else one name a line.
 
-    >>> drop_list_text([{"prompt": "p1", "reason": "zero spread"}], Path("drop.txt"))
+    >>> import polars as pl
+    >>> drop_list_text(pl.DataFrame({"prompt": ["p1"], "reason": ["zero spread"]}), Path("drop.txt"))
     'p1\n'
     """
-    if path.suffix.lower() == ".json":
-        return json.dumps(entries, ensure_ascii=False, indent=1) + "\n"
-    if path.suffix.lower() == ".csv":
-        text = io.StringIO()
-        writer = csv.DictWriter(text, ["prompt", "reason", "row", "step"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(entries)
-        return text.getvalue()
-    return "".join(f"{' '.join(entry['prompt'].splitlines())}\n" for entry in entries)
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        lines = prompts.write_ndjson().splitlines()
+        return "[\n" + ",\n".join(lines) + "\n]\n"
+    if suffix == ".csv":
+        return prompts.write_csv()
+    return "".join(f"{' '.join(name.splitlines())}\n" for name in prompts["prompt"])
 
 
 def _require_file(option: str, path: Path) -> None:

@@ -1,7 +1,9 @@
 """How every command ends: exit codes, an interrupt, a reader that leaves early, the files and what is printed."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ from policycliff.cli.outputs import Outputs, json_text
 from policycliff.errors import PolicyCliffError
 from policycliff.report.text import one_line
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 _WRITTEN = {"--json": "Figures", "--html": "Report", "--drop-list": "Prompts to drop"}
 
 Result = dict[str, Any]
@@ -22,20 +24,43 @@ Result = dict[str, Any]
 
 @contextmanager
 def exit_codes() -> Iterator[list[Path]]:
-    """Turn errors that are the user's to mend into one line and exit code 2, and an interrupt into 130.
+    """Turn errors that are the user's to mend into one line and code 2, an interrupt into 130, SIGTERM into 143.
 
     Yields a list for the files that have been written, so that an interrupt can say so.
     """
     written: list[Path] = []
     try:
-        yield written
+        with _terminable():
+            yield written
     except PolicyCliffError as error:
         typer.echo(f"policycliff: error: {one_line(str(error))}", err=True)
         raise typer.Exit(BAD_INPUT) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        how, code = ("terminated", TERMINATED) if isinstance(stop, _Terminated) else ("interrupted", INTERRUPTED)
         done = f"written: {', '.join(map(str, written))}" if written else "nothing was written"
-        typer.echo(f"policycliff: interrupted; {done}.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        typer.echo(f"policycliff: {how}; {done}.", err=True)
+        raise typer.Exit(code) from None
+
+
+class _Terminated(KeyboardInterrupt):
+    """A request to end, as a scheduler sends it: everything is put away as after Ctrl-C."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the work as Ctrl-C does; only the main thread may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class PatientConsole(Console):

@@ -64,6 +64,8 @@ TABLE_OPTIONS = (
     TableOption("seed", opt.Seed, _ASKING),
     TableOption("fail_on", opt.FailOn, _AUDIT),
     TableOption("settings", opt.SettingsFile, _ASKING, is_setting=False),
+    TableOption("executor", opt.ExecutorOption, _AUDIT, is_setting=False),
+    TableOption("temporary_folder", opt.TemporaryFolder, _AUDIT, is_setting=False),
     TableOption("dry_run", opt.DryRun, _AUDIT, default=False, is_setting=False),
     TableOption("json", opt.JsonOut, _ASKING, is_setting=False),
     TableOption("html", opt.HtmlOut, _ASKING, is_setting=False),

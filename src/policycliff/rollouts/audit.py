@@ -22,10 +22,10 @@ from policycliff.rollouts.analyses.verdict import verdict
 from policycliff.rollouts.analyses.whole import WholeTable, whole_table
 from policycliff.rollouts.intervals import RESAMPLES, finished
 from policycliff.rollouts.parts.opened import Executor, Work, opened_parts
-from policycliff.rollouts.parts.parts import Parts, audit_parts, parts_in_memory, survey_parts
+from policycliff.rollouts.parts.parts import Parts, audit_parts, survey_parts
 from policycliff.rollouts.progress import Progress, silent, within
 from policycliff.rollouts.reading.about import AboutTable, size_notes
-from policycliff.rollouts.reading.load import LoadedRollouts, about_loaded, nothing_left
+from policycliff.rollouts.reading.load import nothing_left
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import SkippedRows
 
@@ -132,12 +132,6 @@ def audit_table(
     report = progress or silent
     with opened_parts(table, settings, work or Work(), report) as (parts, about):
         return _audit_parts(parts, about, report)
-
-
-def run_audit(loaded: LoadedRollouts, progress: Progress | None = None) -> Audit:
-    """Audit a table that has been read already."""
-    parts = parts_in_memory(loaded.table, dict(loaded.rewards), loaded.settings)
-    return _audit_parts(parts, about_loaded(loaded), progress or silent)
 
 
 def _audit_parts(parts: Parts, about: AboutTable, report: Progress) -> Audit:

@@ -36,8 +36,6 @@ from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Int64
 
-_THREADS = 2
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -67,7 +65,8 @@ def audit_part(table: RolloutTable, rewards: Rewards, place: Place, known: Known
         return audit_reward(table, rewards, name, known, seed=(settings.seed, place.index))
 
     names = rewards.names
-    audits = dict(zip(names, _each(audit_one, names, partial(within(report, 0.0, 0.6), "rewards")), strict=True))
+    done = partial(within(report, 0.0, 0.6), "rewards")
+    audits = dict(zip(names, _each(audit_one, names, done, threads=known.threads), strict=True))
     main = audits[EFFECTIVE]
     pairs = list(combinations(_comparable(rewards), 2))
     beta, _ = whole.beta
@@ -77,6 +76,7 @@ def audit_part(table: RolloutTable, rewards: Rewards, place: Place, known: Known
             lambda pair: compare_pair(rewards.scorer, *pair, beta=beta),
             pairs,
             partial(within(report, 0.6, 0.85), "pairs"),
+            threads=known.threads,
         ),
         "mixed_sources_share": mixed_sources_share(table),
         "counts": counts_of(table, main.reward, main.scored),
@@ -153,11 +153,13 @@ def _view(table: RolloutTable, place: Place, known: Known) -> View:
     )
 
 
-def _each(function: Callable[[Item], Result], items: Sequence[Item], done: Callable[[float], None]) -> list[Result]:
-    """Apply a function to each item, two at a time (NumPy works outside the interpreter's lock), in order."""
+def _each(
+    function: Callable[[Item], Result], items: Sequence[Item], done: Callable[[float], None], *, threads: int
+) -> list[Result]:
+    """Apply a function to each item, some at a time (NumPy works outside the interpreter's lock), in order."""
     results = []
-    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-        for position, result in enumerate(threads.map(function, items)):
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        for position, result in enumerate(pool.map(function, items)):
             results.append(result)
             done((position + 1) / len(items))
     return results

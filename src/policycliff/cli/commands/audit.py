@@ -16,12 +16,15 @@ def audit(options: dict[str, Any], table: opt.Table) -> None:
     """
     from policycliff.cli.audit import run_audit_command  # noqa: PLC0415 - heavy
     from policycliff.cli.outputs import Outputs  # noqa: PLC0415 - heavy
+    from policycliff.rollouts.parts.opened import Work  # noqa: PLC0415 - heavy
 
+    executor = options["executor"]
     run_audit_command(
         table,
         settings_among(options),
         settings_path=options["settings"],
         outputs=Outputs(json=options["json"], html=options["html"], drop_list=options["drop_list"]),
+        work=Work(executor=executor and executor.value, folder=options["temporary_folder"]),
         dry_run=options["dry_run"],
         quiet=options["quiet"],
     )

@@ -18,7 +18,7 @@ def counts_of(table: RolloutTable, effective: Reward, main: Scored) -> After:
         {
             "prompts": total(table.n_groups),
             "completions": total(table.n_rows),
-            "behaviours": total(len(np.unique(table.behaviour))),
+            "behaviours": total(int(table.behaviour[-1]) + 1 if table.n_rows else 0),
             "group_sizes": tally({int(n): int(k) for n, k in zip(*np.unique(sizes, return_counts=True), strict=True)}),
             "single_behaviour_prompts": total(int((main.layout.n_behaviours == 1).sum())),
             "duplicate_rows": total(table.duplicate_rows),

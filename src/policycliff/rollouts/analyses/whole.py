@@ -80,10 +80,17 @@ class WholeTable:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What every part of a table is audited by: what is asked, and what is known of the whole."""
+    """What every part of a table is audited by.
+
+    Attributes:
+        settings: What is asked.
+        whole: What is known of the whole.
+        threads: How many rewards to look at at a time.
+    """
 
     settings: AuditSettings
     whole: WholeTable
+    threads: int
 
 
 def survey(table: RolloutTable, rewards: Rewards, settings: AuditSettings) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A table in parts on disk, one of which is in memory at a time."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +12,12 @@ import numpy as np
 import polars as pl
 
 from policycliff.errors import InvalidInputError
-from policycliff.rollouts.parts.parts import Task, first_rows_of, number_groups
+from policycliff.rollouts.parts.parts import THREADS, Task, first_rows_of, number_groups
 from policycliff.rollouts.parts.scatter import PART, Deal, dealt_batches, table_of_part
-from policycliff.rollouts.parts.size import TableSize
 from policycliff.rollouts.parts.spill import spilled
 from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.reading.groups import draw_groups
+from policycliff.rollouts.reading.size import TableSize
 from policycliff.rollouts.reading.understand import Opened
 from policycliff.rollouts.rewards import rewards_of
 from policycliff.rollouts.table import RolloutTable, SkippedRows
@@ -53,9 +54,13 @@ class PartsOnDisk:
     def each(self, task: Task, arguments: Sequence[Any]) -> Iterator[Any]:
         """The task's result for every part, in their order."""
         weights = dict(self.deal.columns.rewards)
-        for index, argument in enumerate(arguments):
+
+        def done(index: int) -> Any:
             table = self.table(index)
-            yield task(table, rewards_of(table, weights, self.deal.settings), argument)
+            return task(table, rewards_of(table, weights, self.deal.settings), arguments[index])
+
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            yield from pool.map(done, range(self.count))
 
     def table(self, index: int) -> RolloutTable:
         """The canonical table of one part."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from policycliff.errors import TableError
+from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.parts.on_disk import parts_on_disk
 from policycliff.rollouts.parts.parts import Parts, parts_in_memory
-from policycliff.rollouts.parts.scatter import Deal, value_counts
-from policycliff.rollouts.parts.size import size_of
+from policycliff.rollouts.parts.scatter import Deal
 from policycliff.rollouts.progress import Progress, within
 from policycliff.rollouts.reading.about import AboutTable, column_notes
 from policycliff.rollouts.reading.load import about_loaded, described_columns, load_opened
-from policycliff.rollouts.reading.settle import settle
+from policycliff.rollouts.reading.settle import counts_of_source, settle
+from policycliff.rollouts.reading.size import size_of
 from policycliff.rollouts.reading.understand import Opened, opened
 from policycliff.rollouts.settings import AuditSettings
 
@@ -45,18 +45,24 @@ def opened_parts(
     Raises:
         PolicyCliffError: The table cannot be read, as in `policycliff.audit`.
     """
+    _require_folder(work.folder)
     found = opened(table, settings)
     size = size_of(found.source)
     if work.executor == "memory" or (work.executor is None and size.fits_in_memory):
         loaded = load_opened(found)
         yield parts_in_memory(loaded.table, dict(loaded.rewards), loaded.settings), about_loaded(loaded)
         return
-    values = value_counts(found)
+    values = counts_of_source(found.source)
     if not values.n_rows:
         raise TableError(f"{found.source.description} has columns but no rows.")
     deal = Deal(settle(found.columns, values), found.settings, parts=work.parts or size.parts)
     with parts_on_disk(found, deal, size, work.folder, within(report, 0.0, 0.35)) as parts:
         yield parts, _about(found, deal, parts.rows)
+
+
+def _require_folder(folder: Path | None) -> None:
+    if folder is not None and not folder.is_dir():
+        raise InvalidInputError(f"the temporary folder {folder} is no folder. Create it first, or name another.")
 
 
 def _about(found: Opened, deal: Deal, rows: int) -> AboutTable:

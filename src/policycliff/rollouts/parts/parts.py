@@ -17,6 +17,9 @@ from policycliff.rollouts.table import RolloutTable
 from policycliff.rollouts.trees import finished_figures, merge
 from policycliff.shapes import Int64
 
+THREADS = 2
+"""How many rewards of the only part, or how many parts, are looked at at a time."""
+
 Task = Callable[[RolloutTable, Rewards, Any], Any]
 """Work on one part: `task(table, rewards, argument)`; importable by name, so that another process can do it."""
 
@@ -97,7 +100,7 @@ def audit_parts(
     """The second round: the figures of all parts, added up."""
     places = _places(surveyed.numbers, whole.prompts, settings.seed)
     inside = report if parts.count == 1 else None
-    task = partial(_audit, known=Known(settings, whole), report=inside)
+    task = partial(_audit, known=Known(settings, whole, THREADS if parts.count == 1 else 1), report=inside)
     tree = None
     for position, found in enumerate(parts.each(task, places)):
         kept = parts.keep(found, f"figures-{position}")

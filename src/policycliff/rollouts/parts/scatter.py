@@ -17,7 +17,6 @@ from policycliff.rollouts.reading.columns import Columns
 from policycliff.rollouts.reading.derive import require_derivable
 from policycliff.rollouts.reading.read import batches
 from policycliff.rollouts.reading.rows import row_expressions, rows_of
-from policycliff.rollouts.reading.settle import ValueCounts
 from policycliff.rollouts.reading.understand import Opened
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
@@ -25,7 +24,6 @@ from policycliff.shapes import Bool
 
 PART, ROW = "part", "row"
 _HASHES = ("hash_1", "hash_2")
-_HASHES_A_BATCH = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +39,6 @@ class Deal:
     columns: Columns
     settings: AuditSettings
     parts: int
-
-
-def value_counts(table: Opened) -> ValueCounts:
-    """What guesses are put to the test of, counted without holding the rows; values by a 64-bit hash."""
-    source = table.source
-
-    def ask(question: pl.Expr) -> int:
-        return int(next(batches(source, source.frame.select(question), 1)).item())
-
-    def distinct(names: tuple[str, ...]) -> int:
-        hashed = pl.struct(pl.col(name).hash(position) for position, name in enumerate(names)).hash(0)
-        found = batches(source, source.frame.select(hashed.alias("hash")), _HASHES_A_BATCH)
-        values = np.concatenate([batch["hash"].to_numpy() for batch in found])
-        values.sort()
-        return int((np.diff(values) != 0).sum()) + 1
-
-    return ValueCounts(ask(pl.len()), lambda name: ask(pl.col(name).null_count()), distinct)
 
 
 def dealt_batches(

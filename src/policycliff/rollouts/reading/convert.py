@@ -7,6 +7,7 @@ is in the file's metadata, so that `policycliff audit` of the file needs no opti
 
 import json
 import tempfile
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,24 @@ import polars as pl
 from policycliff.errors import InvalidInputError
 from policycliff.rollouts.formats.canonical import METADATA_KEY, SCHEMA
 from policycliff.rollouts.formats.format import ROW_COLUMNS
+from policycliff.rollouts.reading.columns import Columns
 from policycliff.rollouts.reading.files import READ_ERRORS, first_line
+from policycliff.rollouts.reading.read import TableSource
 from policycliff.rollouts.reading.rows import label_expression
-from policycliff.rollouts.reading.understand import Understood, understand
+from policycliff.rollouts.reading.settle import counts_of_source, settle
+from policycliff.rollouts.reading.size import size_of
+from policycliff.rollouts.reading.understand import Opened, opened, read_opened
 from policycliff.rollouts.settings import AuditSettings
 
 _KEPT_NAMES = ("behaviour", "truth")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    source: TableSource
+    columns: Columns
+    settings: AuditSettings
+    rows: int
 
 
 def write_canonical(table: object, path: Path, settings: AuditSettings) -> dict[str, Any]:
@@ -41,7 +54,7 @@ def write_canonical(table: object, path: Path, settings: AuditSettings) -> dict[
     """
     if path.suffix.lower() != ".parquet":
         raise InvalidInputError(f"{path}: the canonical form is Parquet; give a name that ends in .parquet.")
-    found = understand(table, settings)
+    found = _understood(opened(table, settings))
     names, fixed = _names(found)
     described = {
         "schema": SCHEMA,
@@ -57,10 +70,19 @@ def write_canonical(table: object, path: Path, settings: AuditSettings) -> dict[
         for name, new in names.items()
     ]
     _write(found.source.frame.select(chosen), path, {METADATA_KEY: json.dumps(described, ensure_ascii=False)})
-    return {"rows": found.read.n_rows, "columns": list(names.values()), **described}
+    return {"rows": found.rows, "columns": list(names.values()), **described}
 
 
-def _names(found: Understood) -> tuple[dict[str, str], dict[str, Any]]:
+def _understood(table: Opened) -> _Found:
+    """The columns' parts, and the number of rows; a table that fits in memory is read, and its scores checked."""
+    if size_of(table.source).fits_in_memory:
+        read = read_opened(table)
+        return _Found(read.source, read.columns, table.settings, read.read.n_rows)
+    values = counts_of_source(table.source)
+    return _Found(table.source, settle(table.columns, values), table.settings, values.n_rows)
+
+
+def _names(found: _Found) -> tuple[dict[str, str], dict[str, Any]]:
     """New name by old name of every column, in order, and what there is to say of them."""
     columns, schema = found.columns, found.source.schema()
     parts = {role: getattr(columns, role).column for role in (*ROW_COLUMNS, *_KEPT_NAMES)}

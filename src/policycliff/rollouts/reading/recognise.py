@@ -1,10 +1,13 @@
 """How a table is understood, without a figure: what `--dry-run` shows."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.reading.load import load_rollouts
+from policycliff.rollouts.reading.load import load_opened
+from policycliff.rollouts.reading.size import MOST_ROWS_IN_MEMORY, size_of
+from policycliff.rollouts.reading.understand import opened
 from policycliff.rollouts.settings import AuditSettings
 
 
@@ -20,7 +23,15 @@ def recognise(table: object, settings: AuditSettings) -> dict[str, Any]:
     Raises:
         PolicyCliffError: As `load_rollouts`.
     """
-    loaded = load_rollouts(table, settings)
+    found = opened(table, settings)
+    shown = found
+    notes: list[str] = []
+    if not size_of(found.source).fits_in_memory:
+        beginning = replace(found.source, frame=found.source.frame.head(MOST_ROWS_IN_MEMORY))
+        original = replace(found.original, frame=found.original.frame.head(MOST_ROWS_IN_MEMORY))
+        shown = replace(found, source=beginning, original=original)
+        notes = [f"a large table: only its first {MOST_ROWS_IN_MEMORY:,} rows were looked at."]
+    loaded = load_opened(shown)
     rollouts = loaded.table
     sizes = np.diff(rollouts.offsets)
     scored = (*rollouts.rewards, *([] if rollouts.truth is None else [rollouts.truth]))
@@ -41,5 +52,5 @@ def recognise(table: object, settings: AuditSettings) -> dict[str, Any]:
             for column in scored
         },
         "skipped": [{"reason": item.reason, "count": item.count, "unit": item.unit} for item in rollouts.skipped],
-        "notes": list(loaded.notes),
+        "notes": [*notes, *loaded.notes],
     }

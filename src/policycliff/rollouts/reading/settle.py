@@ -9,10 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from policycliff.rollouts.reading.columns import Columns, Role
 from policycliff.rollouts.reading.groups import first_equal
+from policycliff.rollouts.reading.read import TableSource, batches, collect
 from policycliff.rollouts.reading.rows import RowsRead
+
+_ROWS_A_BATCH = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,26 @@ def counts_of_rows(read: RowsRead) -> ValueCounts:
         return int((first == np.arange(read.n_rows)).sum())
 
     return ValueCounts(read.n_rows, lambda name: read.labels[name].null_count(), distinct)
+
+
+def counts_of_source(source: TableSource) -> ValueCounts:
+    """Counts without holding the rows, a pass over the table each; values are told apart by a 64-bit hash.
+
+    Raises:
+        TableError: A file is broken.
+    """
+
+    def ask(question: pl.Expr) -> int:
+        return int(collect(source, [question]).item())
+
+    def distinct(names: tuple[str, ...]) -> int:
+        hashed = pl.struct(pl.col(name).hash(position) for position, name in enumerate(names)).hash(0)
+        found = batches(source, source.frame.select(hashed.alias("hash")), _ROWS_A_BATCH)
+        values = np.concatenate([batch["hash"].to_numpy() for batch in found])
+        values.sort()
+        return int((np.diff(values) != 0).sum()) + 1
+
+    return ValueCounts(ask(pl.len()), lambda name: ask(pl.col(name).null_count()), distinct)
 
 
 def settle(columns: Columns, values: ValueCounts) -> Columns:
