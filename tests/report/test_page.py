@@ -200,6 +200,7 @@ def big(prompts: int) -> dict[str, Any]:
     result = json.loads(json.dumps(FULL))
     result["counts"]["prompts"] = prompts
     result["advice"]["drop_list"] = [{"prompt": f"prompt-{i:06d}", "reason": "zero spread"} for i in range(prompts)]
+    result["advice"]["drop_list_counts"] = {"zero spread": prompts}
     return result
 
 

@@ -24,6 +24,7 @@ FROM_THE_DATA = {
     "counts.unusable_scores",
     "rewards.{}.tied_size_histogram",
     "prompts_to_look_at[].competing[].scores",
+    "advice.drop_list_counts",
 }
 STRATA = ("all", "with_spread", "zero_spread")
 QUANTILES = {"p05", "p25", "p50", "p75", "p95"}

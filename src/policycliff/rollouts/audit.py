@@ -146,7 +146,7 @@ def _audit_parts(parts: Parts, about: AboutTable, report: Progress) -> Audit:
     report("verdict", 0.98)
     dropped = figures.pop("drop_list")
     listed = dropped.head(DROP_LIST_LIMIT).to_dicts()
-    figures["advice"] |= {"drop_list": listed, "drop_list_prompts": len(dropped)}
+    figures["advice"] |= {"drop_list": listed, "drop_list_counts": _by_reason(dropped)}
     beta, origin = whole.beta
     figures["counts"] = {"rows_read": about.rows_read} | figures["counts"]
     result = {
@@ -158,6 +158,10 @@ def _audit_parts(parts: Parts, about: AboutTable, report: Progress) -> Audit:
     result["verdict"] = verdict(result)
     report("done", 1.0)
     return Audit({key: result[key] for key in _ORDER}, dropped)
+
+
+def _by_reason(dropped: pl.DataFrame) -> dict[str, int]:
+    return dict(dropped.group_by("reason").len().sort("reason").iter_rows())
 
 
 def _require_prompts(whole: WholeTable, about: AboutTable, skipped: Mapping[tuple[str, str], int]) -> None:
@@ -181,12 +185,21 @@ def _settings(about: AboutTable, parts: Parts, sizes: Mapping[int, int]) -> dict
         "format": about.format,
         "recognised_by": about.recognised_by,
         "columns": about.columns,
-        "notes": [*about.notes, *size_notes(sizes, about.columns)],
+        "notes": [*about.notes, *size_notes(sizes, about.columns), *_part_notes(parts)],
         "executor": parts.executor,
         "parts": parts.count,
         "bootstrap_resamples": RESAMPLES,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
     }
+
+
+def _part_notes(parts: Parts) -> list[str]:
+    if parts.count == 1:
+        return []
+    return [
+        f"audited in {parts.count} parts: the figures are those of the whole table but for rounding; probabilities of "
+        "flips are simulated, each part by draws of its own."
+    ]
 
 
 _ORDER = (

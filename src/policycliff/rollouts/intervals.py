@@ -94,12 +94,12 @@ class UnitSums:
 
     def plus(self, other: "UnitSums") -> "UnitSums":
         """With those of another part."""
-        if not other.count or not self.count:
-            return self if self.count else other
-        shift = other.origin - self.origin
+        # The values of a part without any have no origin, and what is known of their range still counts.
+        origin = self.origin if self.count else other.origin
+        shift = other.origin - origin if other.count else 0.0
         return UnitSums(
             count=self.count + other.count,
-            origin=self.origin,
+            origin=origin,
             excess=self.excess + other.excess + shift * other.count,
             sums=self.sums + other.sums + shift * other.counts,
             counts=self.counts + other.counts,
@@ -124,8 +124,8 @@ def mean_over(
     """Mean over the prompts whose value is a number; the range defaults to the one observed."""
     known = np.isfinite(values)
     kept = values[known].astype(np.float64)
-    least = float(kept.min()) if lowest is None and len(kept) else (lowest or 0.0)
-    greatest = float(kept.max()) if highest is None and len(kept) else (highest or 0.0)
+    least = float(kept.min(initial=np.inf)) if lowest is None else lowest
+    greatest = float(kept.max(initial=-np.inf)) if highest is None else highest
     return Mean(prompts[known], kept, least, greatest)
 
 

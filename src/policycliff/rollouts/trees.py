@@ -26,8 +26,10 @@ def merge(first: Any, second: Any) -> Any:
             raise _differ(first, second)
         return {key: merge(child, second[key]) for key, child in first.items()}
     if isinstance(first, list | tuple):
+        if not isinstance(second, list | tuple) or len(first) != len(second):
+            raise _differ(first, second)
         return [merge(*pair) for pair in zip(first, second, strict=True)]
-    if isinstance(first, After):
+    if isinstance(first, After) and isinstance(second, After):
         return After(first.function, merge(first.tree, second.tree))
     return _merged_leaf(first, second)
 

@@ -15,10 +15,11 @@ import numpy as np
 from policycliff.mdp.compilation import frozen
 from policycliff.mdp.messages import as_integer, check_choice, check_kind, fail
 from policycliff.mdp.model import MDP, check_mdp
+from policycliff.ray_cluster import require_ray
 from policycliff.shapes import Float64
 from policycliff.values.gauss_seidel import outwards
 from policycliff.values.many_kernels import first_wrong
-from policycliff.values.many_ray import require_ray, solve_rows_on_ray
+from policycliff.values.many_ray import solve_rows_on_ray
 from policycliff.values.many_rows import Plan, Rows, solve_rows
 from policycliff.values.many_torch import choose_device, solve_rows_on_device
 from policycliff.values.regularizers import Regularizer

@@ -1,8 +1,6 @@
 """`solve_many` on a Ray cluster: pieces of the rewards are solved by worker processes, on this machine or on several.
 
-The cluster is the one this process is connected to; else the one that RAY_ADDRESS or `ray start` names; else one that
-Ray starts on this machine, which stays up until this process ends or calls `ray.shutdown()`: starting takes seconds,
-and the next block should not pay them again. Workers import policycliff: every node needs it, in the same version.
+Which cluster that is, `policycliff.ray_cluster` says.
 
 Guarantee: every reward is solved as `policycliff.values.many_rows` solves it here, grouped with the same others, so on
 processors of one kind the results are those of one process, to the bit (the exponentials of soft policies may differ in
@@ -12,7 +10,6 @@ Cost: the kernel goes to each node once a block, the rewards and results once. A
 so that memory does not grow with the number of rewards, but for the results themselves.
 """
 
-import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
@@ -23,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.errors import WorkerLostError
-from policycliff.extras import require
 from policycliff.mdp.messages import fail
+from policycliff.ray_cluster import RETRIES, connected_ray, require_ray, result_of
 from policycliff.shapes import Float64
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.many_rows import Plan, Rows, solve_rows
@@ -38,17 +34,8 @@ TASKS_A_SLOT = 2
 WORK_A_PIECE = 500_000
 # Bytes of rewards and results of a piece.
 LARGEST_PIECE = 16 * 2**20
-# Times that a piece is tried again after the death of its worker; one that kills each of them must not go on for ever.
-RETRIES = 3
 
-
-def require_ray() -> Any:
-    """The package.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    return require("ray", extra="ray", purpose="executor='ray'")
+_REMEDY = "run fewer tasks at a time with a larger `threads`"
 
 
 def solve_rows_on_ray(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"]) -> Rows:
@@ -61,9 +48,7 @@ def solve_rows_on_ray(plan: Plan, rewards: Float64[np.ndarray, "rewards pairs"])
     count = len(rewards)
     if count == 0:
         return solve_rows(plan, rewards)
-    ray = require_ray()
-    if not ray.is_initialized():
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray = connected_ray()
     slots = _slots(ray, plan.threads)
     pieces = _pieces(plan, count, slots)
     values, q = np.empty((count, plan.mdp.n_states)), np.empty((count, plan.mdp.n_pairs))
@@ -139,22 +124,5 @@ def _bare(plan: Plan) -> Plan:
 def _result(ray: Any, reference: Any, piece: slice) -> Rows:
     """What a task returned; what it raised is raised here as it was."""
     rows = f"rows {piece.start} to {piece.stop - 1} of the rewards"
-    try:
-        found: Rows = ray.get(reference)
-    except ray.exceptions.RayError as error:
-        cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
-        if isinstance(cause, ray.exceptions.RayError):
-            raise WorkerLostError(_given_up(rows, cause)) from error
-        cause.add_note(f"In a Ray task, for {rows}.")
-        raise cause from None
+    found: Rows = result_of(ray, reference, rows, tries=RETRIES + 1, remedy=_REMEDY)
     return found
-
-
-def _given_up(rows: str, error: Exception) -> str:
-    """What to say when Ray itself fails."""
-    reason = str(error).partition("\n")[0]
-    return (
-        f"Got no result for {rows} from Ray ({type(error).__name__}: {reason}); expected a worker that can import "
-        f"policycliff and lives to the end (each task is tried {RETRIES + 1} times). Install policycliff "
-        "on every node; if memory ran out, run fewer tasks at a time with a larger `threads`."
-    )

@@ -1,6 +1,5 @@
 """What to do (Prop 3.2, Prop 4.7, Result 5): a coefficient with its price, columns that break ties, prompts to drop."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ def advice_section(result: Result) -> Section:
         tag("h3", "Columns that would break consequential ties"),
         _tie_breakers(advice["tie_breakers"], truth=result["truth"]),
         tag("h3", "Prompts to leave out"),
-        _drop_list(advice["drop_list"], result["counts"]["prompts"]),
+        _drop_list(advice["drop_list"], advice["drop_list_counts"], result["counts"]["prompts"]),
     )
     meaning = (
         "A KL penalty or an entropy bonus makes the policy move continuously with the reward; a tie-breaker decides "
@@ -82,15 +81,15 @@ def _gain(figure: Mapping[str, Any] | None) -> Html:
     return join(cell, tag("span", "breaks ties the wrong way", class_="sure"))
 
 
-def _drop_list(listed: Sequence[Mapping[str, Any]], prompts: int) -> Html:
+def _drop_list(listed: Sequence[Mapping[str, Any]], reasons: Mapping[str, int], prompts: int) -> Html:
     if not listed:
         return paragraph("None: every prompt gives a signal.")
-    reasons = Counter(item["reason"] for item in listed)
+    total = sum(reasons.values())
     said = ", ".join(f"{count(times)} for {reason}" for reason, times in sorted(reasons.items()))
     lines = [tag("li", tag("code", short(item["prompt"], 80)), f" {item['reason']}") for item in listed[:_SHOWN]]
-    hidden = len(listed) - len(lines)
-    rest = None if hidden <= 0 else paragraph(f"and {count(hidden)} more; the JSON result has all of them.")
+    hidden = total - len(lines)
+    rest = None if hidden <= 0 else paragraph(f"and {count(hidden)} more; --drop-list writes all of them.")
     return join(
-        paragraph(f"{quantity('prompt', len(listed))} of {count(prompts)}: {said}."),
+        paragraph(f"{quantity('prompt', total)} of {count(prompts)}: {said}."),
         details("The list", tag("ul", lines, class_="ids"), rest),
     )

@@ -38,7 +38,15 @@ def counts_of(table: RolloutTable, effective: Reward, main: Scored) -> After:
 
 def skipped_rows(table: RolloutTable) -> Figure:
     """What was left out of a part, by reason and unit."""
-    return tally({(item.reason, item.unit): item.count for item in table.skipped})
+    found: dict[tuple[str, str], int] = {}
+    for item in table.skipped:
+        found[item.reason, item.unit] = found.get((item.reason, item.unit), 0) + item.count
+    return tally(found, _largest_first)
+
+
+def _largest_first(found: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """In an order that does not depend on the parts."""
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _described(found: dict[str, Any]) -> dict[str, Any]:

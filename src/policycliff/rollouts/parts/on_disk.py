@@ -5,18 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from policycliff.errors import InvalidInputError
-from policycliff.rollouts.parts.parts import THREADS, Task, first_rows_of, number_groups
+from policycliff.rollouts.parts.parts import THREADS, Task, drawn_groups, first_rows_of
 from policycliff.rollouts.parts.scatter import PART, Deal, dealt_batches, table_of_part
-from policycliff.rollouts.parts.spill import spilled
+from policycliff.rollouts.parts.spill import spilled, temporary_folder
 from policycliff.rollouts.progress import Progress
-from policycliff.rollouts.reading.groups import draw_groups
 from policycliff.rollouts.reading.size import TableSize
 from policycliff.rollouts.reading.understand import Opened
 from policycliff.rollouts.rewards import rewards_of
@@ -85,15 +82,9 @@ def parts_on_disk(
         TableError: The table has no rows, or a file is broken.
         InvalidInputError: The temporary folder cannot be written.
     """
-    try:
-        with TemporaryDirectory(prefix="policycliff-", dir=folder, ignore_cleanup_errors=True) as place:
-            parts = _dealt(table, deal, size, Path(place), report)
-            yield parts if deal.settings.sample is None else _sampled(parts, deal.settings.sample)
-    except OSError as error:
-        raise InvalidInputError(
-            f"the temporary folder {folder or ''} cannot be written: {error.strerror or error}. Name another one with "
-            "room for the table with --temporary-folder."
-        ) from error
+    with temporary_folder(folder) as place:
+        parts = _dealt(table, deal, size, place, report)
+        yield parts if deal.settings.sample is None else _sampled(parts, deal.settings.sample)
 
 
 def _dealt(table: Opened, deal: Deal, size: TableSize, folder: Path, report: Progress) -> PartsOnDisk:
@@ -114,6 +105,5 @@ def _sampled(parts: PartsOnDisk, size: int) -> PartsOnDisk:
     """The parts with the sample's groups, which are drawn as from a table in memory."""
     settings = parts.deal.settings
     every = replace(parts, deal=replace(parts.deal, settings=replace(settings, sample=None)))
-    numbers = number_groups([first_rows_of(every.table(index)) for index in range(parts.count)])
-    drawn = draw_groups(sum(map(len, numbers)), size, settings.seed)
-    return replace(parts, drawn=tuple(drawn[part] for part in numbers))
+    first_rows = [first_rows_of(every.table(index)) for index in range(parts.count)]
+    return replace(parts, drawn=drawn_groups(first_rows, size, settings.seed))

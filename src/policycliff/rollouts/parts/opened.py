@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.parts.on_disk import parts_on_disk
+from policycliff.rollouts.parts.on_ray import anywhere, parts_on_ray, require_files
 from policycliff.rollouts.parts.parts import Parts, parts_in_memory
 from policycliff.rollouts.parts.scatter import Deal
 from policycliff.rollouts.progress import Progress, within
@@ -46,7 +47,9 @@ def opened_parts(
         PolicyCliffError: The table cannot be read, as in `policycliff.audit`.
     """
     _require_folder(work.folder)
-    found = opened(table, settings)
+    found = opened(anywhere(table) if work.executor == "ray" else table, settings)
+    if work.executor == "ray":
+        require_files(found)
     size = size_of(found.source)
     if work.executor == "memory" or (work.executor is None and size.fits_in_memory):
         loaded = load_opened(found)
@@ -56,7 +59,8 @@ def opened_parts(
     if not values.n_rows:
         raise TableError(f"{found.source.description} has columns but no rows.")
     deal = Deal(settle(found.columns, values), found.settings, parts=work.parts or size.parts)
-    with parts_on_disk(found, deal, size, work.folder, within(report, 0.0, 0.35)) as parts:
+    parts_where = parts_on_ray if work.executor == "ray" else parts_on_disk
+    with parts_where(found, deal, size, work.folder, within(report, 0.0, 0.35)) as parts:
         yield parts, _about(found, deal, parts.rows)
 
 

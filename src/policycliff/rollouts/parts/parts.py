@@ -11,11 +11,12 @@ from policycliff.rollouts.analyses.whole import Known, WholeTable, survey
 from policycliff.rollouts.intervals import unit_of_prompts
 from policycliff.rollouts.part import Place, audit_part
 from policycliff.rollouts.progress import Progress, silent
+from policycliff.rollouts.reading.groups import draw_groups
 from policycliff.rollouts.rewards import Rewards, rewards_of
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
 from policycliff.rollouts.trees import finished_figures, merge
-from policycliff.shapes import Int64
+from policycliff.shapes import Bool, Int64
 
 THREADS = 2
 """How many rewards of the only part, or how many parts, are looked at at a time."""
@@ -99,7 +100,7 @@ def audit_parts(
 ) -> dict[str, Any]:
     """The second round: the figures of all parts, added up."""
     places = _places(surveyed.numbers, whole.prompts, settings.seed)
-    inside = report if parts.count == 1 else None
+    inside = report if parts.count == 1 and parts.executor != "ray" else None
     task = partial(_audit, known=Known(settings, whole, THREADS if parts.count == 1 else 1), report=inside)
     tree = None
     for position, found in enumerate(parts.each(task, places)):
@@ -119,6 +120,15 @@ def number_groups(first_rows: Sequence[Int64[np.ndarray, " groups"]]) -> list[In
     numbers = np.empty(len(rows), dtype=np.int64)
     numbers[np.argsort(rows, kind="stable")] = np.arange(len(rows))
     return np.split(numbers, np.cumsum([len(part) for part in first_rows])[:-1])
+
+
+def drawn_groups(
+    first_rows: Sequence[Int64[np.ndarray, " groups"]], size: int, seed: int
+) -> tuple[Bool[np.ndarray, " groups"], ...]:
+    """Which groups of each part belong to a sample, drawn as from a table in memory, by the first row of each group."""
+    numbers = number_groups(first_rows)
+    drawn = draw_groups(sum(map(len, numbers)), size, seed)
+    return tuple(drawn[part] for part in numbers)
 
 
 def _places(numbers: list[Int64[np.ndarray, " groups"]], prompts: int, seed: int) -> list[Place]:

@@ -90,13 +90,15 @@ def table_of_part(
 
 
 def _part(deal: Deal) -> pl.Expr:
-    """The part of a row; rows without a name belong to no group and are spread."""
+    """The part of a row; rows without a name belong to no group and are spread, equal ones to the same part."""
     columns, row = deal.columns, pl.col(ROW).cast(pl.UInt64)
     name = columns.group.column or columns.prompt.column
     if name is None and columns.step.column is None:
         return row // (deal.settings.group_size or 1) % deal.parts
     key = pl.col(f"l:{name or columns.step.column}")
-    return pl.when(key.is_null()).then(row % deal.parts).otherwise(key.hash(0) % deal.parts)
+    # No step is a step like any other.
+    nameless = pl.lit(0, dtype=pl.UInt64) if name is None else pl.col(_HASHES[0])
+    return pl.when(key.is_null()).then(nameless).otherwise(key.hash(0)) % deal.parts
 
 
 def _is_nameless(deal: Deal) -> bool:

@@ -79,9 +79,9 @@ def load_opened(table: Opened) -> LoadedRollouts:
     found = read_opened(table)
     columns, settings = found.columns, found.settings
     rollouts = canonical_table(columns, found.read, settings)
+    rollouts = replace(rollouts, skipped=(*found.source.skipped, *rollouts.skipped))
     if not rollouts.n_rows:
         raise nothing_left(found.read.n_rows, rollouts.skipped)
-    rollouts = replace(rollouts, skipped=(*found.source.skipped, *rollouts.skipped))
     described = described_columns(columns, settings, found.fixed)
     sizes = dict(enumerate(np.bincount(np.diff(rollouts.offsets)).tolist()))
     notes = (*found.source.notes, *columns.notes, *column_notes(columns))
@@ -101,7 +101,8 @@ def load_opened(table: Opened) -> LoadedRollouts:
 
 def nothing_left(rows: int, skipped: Iterable[SkippedRows]) -> TableError:
     """The error of a table that has rows, but none to audit."""
-    reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in skipped)
+    ordered = sorted(skipped, key=lambda item: (-item.count, item.reason))
+    reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in ordered)
     return TableError(f"no row is left to audit of {rows}. {reasons}.")
 
 
