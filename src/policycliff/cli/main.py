@@ -1,6 +1,6 @@
 """The `policycliff` command: its commands by name and summary, each built when it is called.
 
-Exit codes: 0, done; 1, a `--fail-on` condition holds; 2, bad input or usage; 130, interrupted.
+Exit codes: 0, done; 1, a `--fail-on` condition holds; 2, bad input or usage; 130, interrupted; 143, terminated.
 
 Nothing heavy is imported before a command runs, so that `--help` and `--version` answer at once.
 """
