@@ -185,7 +185,7 @@ def _settings(about: AboutTable, parts: Parts, sizes: Mapping[int, int]) -> dict
         "format": about.format,
         "recognised_by": about.recognised_by,
         "columns": about.columns,
-        "notes": [*about.notes, *size_notes(sizes, about.columns), *_part_notes(parts)],
+        "notes": [*about.column_notes, *size_notes(sizes, about.columns), *_part_notes(parts)],
         "executor": parts.executor,
         "parts": parts.count,
         "bootstrap_resamples": RESAMPLES,

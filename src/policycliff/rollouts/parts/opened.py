@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from policycliff.errors import InvalidInputError, TableError
+from policycliff.errors import InvalidInputError
+from policycliff.rollouts.parts.deal import Deal, deal_of
 from policycliff.rollouts.parts.on_disk import parts_on_disk
 from policycliff.rollouts.parts.on_ray import anywhere, parts_on_ray, require_files
 from policycliff.rollouts.parts.parts import Parts, parts_in_memory
-from policycliff.rollouts.parts.scatter import Deal
 from policycliff.rollouts.progress import Progress, within
 from policycliff.rollouts.reading.about import AboutTable, column_notes
-from policycliff.rollouts.reading.load import about_loaded, described_columns, load_opened
-from policycliff.rollouts.reading.settle import counts_of_source, settle
+from policycliff.rollouts.reading.load import described_columns, load_opened
 from policycliff.rollouts.reading.size import size_of
 from policycliff.rollouts.reading.understand import Opened, opened
 from policycliff.rollouts.settings import AuditSettings
@@ -53,12 +52,9 @@ def opened_parts(
     size = size_of(found.source)
     if work.executor == "memory" or (work.executor is None and size.fits_in_memory):
         loaded = load_opened(found)
-        yield parts_in_memory(loaded.table, dict(loaded.rewards), loaded.settings), about_loaded(loaded)
+        yield parts_in_memory(loaded.table, dict(loaded.rewards), loaded.settings), loaded
         return
-    values = counts_of_source(found.source)
-    if not values.n_rows:
-        raise TableError(f"{found.source.description} has columns but no rows.")
-    deal = Deal(settle(found.columns, values), found.settings, parts=work.parts or size.parts)
+    deal = deal_of(found, work.parts or size.parts)
     parts_where = parts_on_ray if work.executor == "ray" else parts_on_disk
     with parts_where(found, deal, size, work.folder, within(report, 0.0, 0.35)) as parts:
         yield parts, _about(found, deal, parts.rows)
@@ -79,5 +75,5 @@ def _about(found: Opened, deal: Deal, rows: int) -> AboutTable:
         format=source.format,
         recognised_by=source.recognised_by,
         rows_read=rows,
-        notes=(*source.notes, *columns.notes, *column_notes(columns)),
+        column_notes=(*source.notes, *columns.notes, *column_notes(columns)),
     )

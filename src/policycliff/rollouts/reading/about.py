@@ -8,7 +8,7 @@ from policycliff.rollouts.reading.columns import Columns
 from policycliff.rollouts.settings import AuditSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AboutTable:
     """What is known of a table of rollouts but its rows.
 
@@ -20,7 +20,7 @@ class AboutTable:
         format: Name of the files' format, or `plain`.
         recognised_by: Why the files were taken for this format, empty where that was said.
         rows_read: Rows before anything was left out.
-        notes: Decisions worth knowing, in plain words, but those of `size_notes`.
+        column_notes: Decisions worth knowing, in plain words.
     """
 
     columns: dict[str, Any]
@@ -30,7 +30,7 @@ class AboutTable:
     format: str
     recognised_by: str
     rows_read: int
-    notes: tuple[str, ...] = ()
+    column_notes: tuple[str, ...]
 
 
 def column_notes(columns: Columns) -> tuple[str, ...]:

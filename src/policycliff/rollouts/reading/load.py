@@ -18,32 +18,16 @@ from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable, SkippedRows
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedRollouts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRollouts(AboutTable):
     """A table of rollouts, ready to audit, and how it was understood.
 
     Attributes:
         table: The rows in canonical form.
-        columns: For every role its column and whether it was given, guessed or absent, as JSON types.
-        rewards: Reward columns with their weights.
-        settings: What the audit is asked, completed by what the files' format fixes.
-        source: What was read, for people.
-        format: Name of the files' format, or `plain`.
-        recognised_by: Why the files were taken for this format, empty where that was said.
-        rows_read: Rows before anything was left out.
-        column_notes: Decisions worth knowing, in plain words.
         size_notes: What the sizes of the groups suggest.
     """
 
     table: RolloutTable
-    columns: dict[str, Any]
-    rewards: tuple[tuple[str, float], ...]
-    settings: AuditSettings
-    source: str
-    format: str
-    recognised_by: str
-    rows_read: int
-    column_notes: tuple[str, ...] = ()
     size_notes: tuple[str, ...] = ()
 
     @property
@@ -104,20 +88,6 @@ def nothing_left(rows: int, skipped: Iterable[SkippedRows]) -> TableError:
     ordered = sorted(skipped, key=lambda item: (-item.count, item.reason))
     reasons = "; ".join(f"{item.count} {item.unit}: {item.reason}" for item in ordered)
     return TableError(f"no row is left to audit of {rows}. {reasons}.")
-
-
-def about_loaded(loaded: LoadedRollouts) -> AboutTable:
-    """What is known of a loaded table beside its rows."""
-    return AboutTable(
-        columns=loaded.columns,
-        rewards=loaded.rewards,
-        settings=loaded.settings,
-        source=loaded.source,
-        format=loaded.format,
-        recognised_by=loaded.recognised_by,
-        rows_read=loaded.rows_read,
-        notes=loaded.column_notes,
-    )
 
 
 def _size_origin(settings: AuditSettings, fixed: Mapping[str, Any]) -> str:

@@ -76,14 +76,19 @@ def rows_of(
         TableError: A score column holds no numbers, or one too large to compute with.
     """
     labels = {name: frame[f"l:{name}"].alias(name) for name in columns.label_names()}
+    scores = {
+        name: read_scores(frame[f"s:{name}"].alias(name), role=role, positions=positions)
+        for name, role in score_roles(columns).items()
+    }
+    return RowsRead(len(frame), labels, scores, repeated, positions)
+
+
+def score_roles(columns: Columns) -> dict[str, str]:
+    """What every column that is read as numbers is, in plain words."""
     roles = {name: "reward" for name, _ in columns.rewards}
     roles |= {name: "rerun" for _, name in columns.reruns}
     roles |= {} if columns.truth.column is None else {columns.truth.column: "truth"}
-    scores = {
-        name: read_scores(frame[f"s:{name}"].alias(name), role=roles.get(name, "numeric"), positions=positions)
-        for name in columns.score_names()
-    }
-    return RowsRead(len(frame), labels, scores, repeated, positions)
+    return {name: roles.get(name, "numeric") for name in columns.score_names()}
 
 
 def label_expression(source: TableSource, name: str, columns: Columns) -> pl.Expr:
