@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from policycliff.rollouts.parts.deal import Deal
 from policycliff.rollouts.parts.parts import THREADS, Task, drawn_groups, first_rows_of
-from policycliff.rollouts.parts.scatter import PART, Deal, dealt_batches, table_of_part
+from policycliff.rollouts.parts.scatter import PART, dealt_batches, table_of_part
 from policycliff.rollouts.parts.spill import spilled, temporary_folder
 from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.reading.size import TableSize

@@ -20,8 +20,9 @@ import polars as pl
 
 from policycliff.errors import InvalidInputError
 from policycliff.ray_cluster import RETRIES, connected_ray, require_ray, result_of
+from policycliff.rollouts.parts.deal import Deal
 from policycliff.rollouts.parts.parts import Task, drawn_groups, first_rows_of
-from policycliff.rollouts.parts.scatter import PART, Deal, dealt_batches, table_of_part
+from policycliff.rollouts.parts.scatter import PART, dealt_batches, table_of_part
 from policycliff.rollouts.parts.scatter_on_ray import REMEDY, PackedPart, packed_parts, unpacked
 from policycliff.rollouts.parts.spill import spilled, temporary_folder
 from policycliff.rollouts.progress import Progress

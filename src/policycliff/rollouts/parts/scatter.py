@@ -6,39 +6,23 @@ not see comes with them: their place in the table, and two hashes of all columns
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from policycliff.errors import TableError
+from policycliff.rollouts.parts.deal import ROW, Deal, is_named
 from policycliff.rollouts.reading.canonical import PartOfTable, canonical_table
-from policycliff.rollouts.reading.columns import Columns
 from policycliff.rollouts.reading.derive import require_derivable
 from policycliff.rollouts.reading.read import batches
 from policycliff.rollouts.reading.rows import row_expressions, rows_of
 from policycliff.rollouts.reading.understand import Opened
-from policycliff.rollouts.settings import AuditSettings
+from policycliff.rollouts.settings import LARGEST_NUMBER
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Bool
 
-PART, ROW = "part", "row"
+PART = "part"
 _HASHES = ("hash_1", "hash_2")
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """How a table is dealt.
-
-    Attributes:
-        columns: Which column plays which part, the values having had their say.
-        settings: What the audit is asked.
-        parts: Number of parts.
-    """
-
-    columns: Columns
-    settings: AuditSettings
-    parts: int
 
 
 def dealt_batches(
@@ -54,7 +38,7 @@ def dealt_batches(
         length: How many rows to read; None for all.
 
     Raises:
-        TableError: A file is broken, or a derived column's expression fails on the values.
+        TableError: A file is broken, a derived column's expression fails on the values, or a score is too large.
     """
     source = table.source
     visible = [pl.col(name) for name in table.original.schema()]
@@ -65,7 +49,9 @@ def dealt_batches(
     ]
     numbered = frame.select(chosen).with_row_index(ROW, offset=start)
     try:
-        yield from batches(source, numbered.with_columns(_part(deal).alias(PART)), rows)
+        for batch in batches(source, numbered.with_columns(_part(deal).alias(PART)), rows):
+            _require_computable(batch, deal)
+            yield batch
     except TableError:
         require_derivable(source, deal.settings.derive)
         raise
@@ -83,9 +69,12 @@ def table_of_part(
         drawn: Which of its groups belong to the sample; None for all (or without a sample).
     """
     positions = frame[ROW].to_numpy().astype(np.int64)
-    repeated = len(frame) - frame.select(*_HASHES).n_unique() if len(frame) else 0
+    if deal.repeated is None:
+        repeated = len(frame) - frame.select(*_HASHES).n_unique() if len(frame) else 0
+    else:
+        repeated = deal.repeated if index == 0 else 0
     read = rows_of(frame, deal.columns, repeated=repeated, positions=positions)
-    blocks = (deal.parts, index) if _is_nameless(deal) and deal.columns.step.column is None else (1, 0)
+    blocks = (1, 0) if is_named(deal.columns) or deal.columns.step.column is not None else (deal.parts, index)
     return canonical_table(deal.columns, read, deal.settings, PartOfTable(drawn, blocks))
 
 
@@ -101,5 +90,10 @@ def _part(deal: Deal) -> pl.Expr:
     return pl.when(key.is_null()).then(nameless).otherwise(key.hash(0)) % deal.parts
 
 
-def _is_nameless(deal: Deal) -> bool:
-    return deal.columns.group.column is None and deal.columns.prompt.column is None
+def _require_computable(batch: pl.DataFrame, deal: Deal) -> None:
+    """Refuse a score that is too large, in the order of the table; no narrower type can hold one."""
+    columns = [batch[f"s:{name}"] for name in deal.columns.score_names()]
+    wide = [column for column in columns if column.dtype == pl.Float64]
+    if any((column.is_finite() & (column.abs() > LARGEST_NUMBER)).any() for column in wide):
+        positions = batch[ROW].to_numpy().astype(np.int64)
+        rows_of(batch, deal.columns, repeated=0, positions=positions)

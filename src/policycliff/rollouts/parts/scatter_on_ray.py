@@ -21,7 +21,8 @@ import polars as pl
 
 from policycliff.errors import PolicyCliffError
 from policycliff.ray_cluster import RETRIES, given_up, require_ray, result_of
-from policycliff.rollouts.parts.scatter import PART, ROW, Deal, dealt_batches
+from policycliff.rollouts.parts.deal import ROW, Deal
+from policycliff.rollouts.parts.scatter import PART, dealt_batches
 from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.reading.files import format_of
 from policycliff.rollouts.reading.size import TableSize
@@ -35,6 +36,8 @@ _MOST_ROUNDS = 20
 _PIECES_A_SLOT = 4
 _SHUFFLE_BYTES = 256 * 2**20
 """Bytes of blobs that a task of the shuffle holds."""
+PATIENCE = 1800
+"""Seconds in which nothing is finished before reading is given up: Ray Data replaces dead workers without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def packed_parts(ray: Any, found: Opened, deal: Deal, size: TableSize, report: P
             report("reading", 0.9 * (number + 1) / len(rounds))
         blobs = read[0].union(*read[1:]) if read[1:] else read[0]
         groups = blobs.groupby(PART, num_partitions=deal.parts)
-        blocks = groups.map_groups(_one_row, batch_format="pyarrow", max_retries=RETRIES).to_arrow_refs()
+        blocks = groups.map_groups(_one_row, batch_format="pyarrow").to_arrow_refs()
     indices = [_remote(ray, _index_of).remote(block) for block in blocks]
     found_parts: dict[int, PackedPart] = {}
     for block, index in zip(blocks, indices, strict=True):
@@ -113,9 +116,7 @@ def _rounds(pieces: list[dict[str, int | None]], slots: int) -> list[list[dict[s
 def _blobs(data: Any, pieces: list[dict[str, int | None]], reading: _Reading) -> Any:
     """The data set of the blobs of some pieces, read."""
     places = data.from_items(pieces, override_num_blocks=len(pieces))
-    read = places.map_batches(
-        _read, batch_size=1, batch_format="pyarrow", fn_kwargs={"reading": reading}, max_retries=RETRIES
-    )
+    read = places.map_batches(_read, batch_size=1, batch_format="pyarrow", fn_kwargs={"reading": reading})
     return read.materialize()
 
 
@@ -165,6 +166,8 @@ def _one_row(part: Any) -> Any:
 
 def _index_of(block: Any) -> list[tuple[int, int]]:
     """On a worker: the parts in a block, with their numbers of rows."""
+    if not block.num_rows:  # Ray gives it no columns
+        return []
     return list(zip(block[PART].to_pylist(), block["rows"].to_pylist(), strict=True))
 
 
@@ -180,6 +183,7 @@ def _quiet(data: Any) -> Iterator[None]:
     context.shuffle_strategy = data.context.ShuffleStrategy.SHUFFLE_V2
     context.shuffle_compression = "none"  # the blobs are compressed
     context.shuffle_input_batch_bytes = _SHUFFLE_BYTES
+    context.execution_no_progress_timeout_s = PATIENCE
     handlers = [item for item in logging.getLogger("ray.data").handlers if isinstance(item, logging.StreamHandler)]
     levels = [handler.level for handler in handlers]
     for handler in handlers:
@@ -197,7 +201,7 @@ def _errors_as_they_were(ray: Any, data: Any) -> Iterator[None]:
     """Raise what was raised in a worker as if it had been raised here."""
     try:
         yield
-    except (ray.exceptions.RayError, data.exceptions.SystemException) as error:
+    except (ray.exceptions.RayError, data.exceptions.SystemException, data.exceptions.ExecutionTimeoutError) as error:
         causes = list(_causes(error))
         ours = next((cause for cause in causes if isinstance(cause, PolicyCliffError)), None)
         if ours is not None:
