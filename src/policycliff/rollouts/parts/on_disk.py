@@ -12,9 +12,10 @@ import polars as pl
 
 from policycliff.rollouts.parts.deal import Deal
 from policycliff.rollouts.parts.parts import THREADS, Task, drawn_groups, first_rows_of
-from policycliff.rollouts.parts.scatter import PART, dealt_batches, table_of_part
+from policycliff.rollouts.parts.scatter import PART, dealt_batches, table_of_part, unusable_of_part
 from policycliff.rollouts.parts.spill import spilled, temporary_folder
 from policycliff.rollouts.progress import Progress
+from policycliff.rollouts.reading.score_columns import require_complete, together
 from policycliff.rollouts.reading.size import TableSize
 from policycliff.rollouts.reading.understand import Opened
 from policycliff.rollouts.rewards import rewards_of
@@ -62,11 +63,14 @@ class PartsOnDisk:
 
     def table(self, index: int) -> RolloutTable:
         """The canonical table of one part."""
-        files = sorted(self.folder.glob(f"part-{index}/*.ipc"))
-        frame = pl.concat([pl.read_ipc(path) for path in files]) if files else self.empty
         drawn = None if self.drawn is None else self.drawn[index]
-        table = table_of_part(frame.rechunk(), self.deal, index, drawn)
+        table = table_of_part(self.frame(index), self.deal, index, drawn)
         return replace(table, skipped=(*self.skipped, *table.skipped)) if index == 0 else table
+
+    def frame(self, index: int) -> pl.DataFrame:
+        """The rows of one part as they were dealt."""
+        files = sorted(self.folder.glob(f"part-{index}/*.ipc"))
+        return pl.concat([pl.read_ipc(path) for path in files]).rechunk() if files else self.empty
 
     def keep(self, tree: Any, name: str) -> Any:
         """A part's figures, their long lists on disk."""
@@ -85,6 +89,9 @@ def parts_on_disk(
     """
     with temporary_folder(folder) as place:
         parts = _dealt(table, deal, size, place, report)
+        if deal.settings.missing == "error":
+            # A part would count its own only.
+            require_complete(together(unusable_of_part(parts.frame(index), deal) for index in range(deal.parts)))
         yield parts if deal.settings.sample is None else _sampled(parts, deal.settings.sample)
 
 

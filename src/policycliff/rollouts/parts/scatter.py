@@ -15,7 +15,8 @@ from policycliff.rollouts.parts.deal import ROW, Deal, is_named
 from policycliff.rollouts.reading.canonical import PartOfTable, canonical_table
 from policycliff.rollouts.reading.derive import require_derivable
 from policycliff.rollouts.reading.read import batches
-from policycliff.rollouts.reading.rows import row_expressions, rows_of
+from policycliff.rollouts.reading.rows import RowsRead, grouping_of, row_expressions, rows_of, unusable_in
+from policycliff.rollouts.reading.score_columns import Unusable
 from policycliff.rollouts.reading.understand import Opened
 from policycliff.rollouts.settings import LARGEST_NUMBER
 from policycliff.rollouts.table import RolloutTable
@@ -68,14 +69,23 @@ def table_of_part(
         index: Number of the part.
         drawn: Which of its groups belong to the sample; None for all (or without a sample).
     """
-    positions = frame[ROW].to_numpy().astype(np.int64)
     if deal.repeated is None:
         repeated = len(frame) - frame.select(*_HASHES).n_unique() if len(frame) else 0
     else:
         repeated = deal.repeated if index == 0 else 0
-    read = rows_of(frame, deal.columns, repeated=repeated, positions=positions)
+    read = _rows_of_part(frame, deal, repeated=repeated)
     blocks = (1, 0) if is_named(deal.columns) or deal.columns.step.column is not None else (deal.parts, index)
     return canonical_table(deal.columns, read, deal.settings, PartOfTable(drawn, blocks))
+
+
+def unusable_of_part(frame: pl.DataFrame, deal: Deal) -> list[Unusable]:
+    """Scores of the reward columns and the truth that are not usable, in groups of the part."""
+    read = _rows_of_part(frame, deal)
+    return unusable_in(deal.columns, read, grouping_of(deal.columns, read, deal.settings))
+
+
+def _rows_of_part(frame: pl.DataFrame, deal: Deal, *, repeated: int = 0) -> RowsRead:
+    return rows_of(frame, deal.columns, repeated=repeated, positions=frame[ROW].to_numpy().astype(np.int64))
 
 
 def _part(deal: Deal) -> pl.Expr:
@@ -95,5 +105,4 @@ def _require_computable(batch: pl.DataFrame, deal: Deal) -> None:
     columns = [batch[f"s:{name}"] for name in deal.columns.score_names()]
     wide = [column for column in columns if column.dtype == pl.Float64]
     if any((column.is_finite() & (column.abs() > LARGEST_NUMBER)).any() for column in wide):
-        positions = batch[ROW].to_numpy().astype(np.int64)
-        rows_of(batch, deal.columns, repeated=0, positions=positions)
+        _rows_of_part(batch, deal)

@@ -5,38 +5,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from policycliff.errors import TableError
 from policycliff.rollouts.reading.columns import Columns
 from policycliff.rollouts.reading.groups import (
     Grouping,
     draw_groups,
     first_equal,
-    group_rows,
     renumber,
     sort_rows,
     within_groups,
 )
-from policycliff.rollouts.reading.rows import RowsRead
+from policycliff.rollouts.reading.rows import RowsRead, grouping_of, unusable_in
 from policycliff.rollouts.reading.score_columns import require_complete
 from policycliff.rollouts.reading.texts import readable, short_name
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable, SkippedRows
 from policycliff.shapes import Bool, Int64
-
-
-def _group(columns: Columns, read: RowsRead, settings: AuditSettings) -> Grouping:
-    name = read.label(columns.group)
-    if name is None:
-        name = read.label(columns.prompt)
-    step = read.label(columns.step)
-    if name is None and settings.group_size is None:
-        raise TableError(
-            "nothing says which rows belong together. Give the prompt column, a group column, or group_size if the "
-            f"groups are consecutive blocks of rows. The columns read were: {', '.join([*read.labels, *read.scores])}."
-        )
-    keys = [column for column in (step, name) if column is not None]
-    required = 0 if name is None else 1
-    return group_rows(keys, n_rows=read.n_rows, required=required, group_size=settings.group_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +46,7 @@ def canonical_table(
     Raises:
         TableError: Nothing says which rows belong together, or a score is missing where none may be.
     """
-    grouping = _group(columns, read, settings)
+    grouping = grouping_of(columns, read, settings)
     group, skipped = _usable_groups(columns, read, grouping, settings, part)
     text = read.label(columns.completion)
     text_number = None if text is None else within_groups(group, text, nulls_equal=False)
@@ -95,11 +78,11 @@ def _usable_groups(
 ) -> tuple[Int64[np.ndarray, " rows"], tuple[SkippedRows, ...]]:
     """The groups without rows that have no score at all, sampled if asked."""
     grouped = grouping.group >= 0
-    rewards = tuple(read.scores[name] for name, _ in columns.rewards)
-    truth = () if columns.truth.column is None else (read.scores[columns.truth.column],)
     if settings.missing == "error":
-        require_complete((*rewards, *truth), grouped, read.positions)
-    scored: Bool[np.ndarray, " rows"] = np.logical_or.reduce([column.usable() for column in rewards])
+        require_complete(unusable_in(columns, read, grouping))
+    scored: Bool[np.ndarray, " rows"] = np.logical_or.reduce(
+        [read.scores[name].usable() for name, _ in columns.rewards]
+    )
     group = renumber(grouping.group, grouped & scored)
     lost = int(grouping.group.max(initial=-1)) - int(group.max(initial=-1))
     skipped = [

@@ -10,8 +10,9 @@ from policycliff.rollouts.reading.columns import Columns, Role
 from policycliff.rollouts.reading.delimited import TEXT_PREFIX
 from policycliff.rollouts.reading.derive import require_derivable
 from policycliff.rollouts.reading.duplicates import count_repeated_rows
+from policycliff.rollouts.reading.groups import Grouping, group_rows
 from policycliff.rollouts.reading.read import TableSource, collect
-from policycliff.rollouts.reading.score_columns import RawScores, read_scores
+from policycliff.rollouts.reading.score_columns import RawScores, Unusable, read_scores, unusable_scores
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.shapes import Int64
 
@@ -95,3 +96,29 @@ def label_expression(source: TableSource, name: str, columns: Columns) -> pl.Exp
     """A column as names: the original text of a CSV column, but for the step, which is a number."""
     original = source.has_text_of(name) and name != columns.step.column
     return pl.col(TEXT_PREFIX + name) if original else pl.col(name)
+
+
+def grouping_of(columns: Columns, read: RowsRead, settings: AuditSettings) -> Grouping:
+    """The group of every row.
+
+    Raises:
+        TableError: Nothing says which rows belong together.
+    """
+    name = read.label(columns.group)
+    if name is None:
+        name = read.label(columns.prompt)
+    step = read.label(columns.step)
+    if name is None and settings.group_size is None:
+        raise TableError(
+            "nothing says which rows belong together. Give the prompt column, a group column, or group_size if the "
+            f"groups are consecutive blocks of rows. The columns read were: {', '.join([*read.labels, *read.scores])}."
+        )
+    keys = [column for column in (step, name) if column is not None]
+    required = 0 if name is None else 1
+    return group_rows(keys, n_rows=read.n_rows, required=required, group_size=settings.group_size)
+
+
+def unusable_in(columns: Columns, read: RowsRead, grouping: Grouping) -> list[Unusable]:
+    """Scores of the reward columns and the truth that are not usable, in rows of a group."""
+    names = [name for name, _ in columns.rewards] + ([] if columns.truth.column is None else [columns.truth.column])
+    return unusable_scores(tuple(read.scores[name] for name in names), grouping.group >= 0, read.positions)

@@ -4,7 +4,9 @@ A Float32 score was meant as the decimal it was printed from: 0.1f becomes 0.1, 
 are then those of the numbers that the user sees. Cost: linear in rows.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -62,21 +64,46 @@ def read_scores(column: pl.Series, *, role: str, positions: Int64[np.ndarray, " 
     return RawScores(column.name, np.where(huge, np.nan, values) if huge.any() else values, nulls)
 
 
-def require_complete(
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A column's scores that are missing, NaN or infinite: how many, and the row of the first, counted from 1 (else 0)."""
+
+    name: str
+    count: int
+    first: int
+
+
+def unusable_scores(
     columns: tuple[RawScores, ...], kept: np.ndarray, positions: Int64[np.ndarray, " rows"] | None = None
-) -> None:
-    """Refuse the first score that is missing, NaN or infinite (the setting `missing="error"`).
+) -> list[Unusable]:
+    """Such scores of every column in the rows kept."""
+    found = {column.name: np.flatnonzero(kept & ~column.usable()) for column in columns}
+    return [Unusable(name, len(bad), _place(int(bad[0]), positions) if len(bad) else 0) for name, bad in found.items()]
+
+
+def together(parts: Iterable[list[Unusable]]) -> list[Unusable]:
+    """What parts of a table say, as of the whole."""
+    found: dict[str, list[Unusable]] = {}
+    for item in chain.from_iterable(parts):
+        found.setdefault(item.name, []).append(item)
+    return [
+        Unusable(name, sum(item.count for item in items), min((item.first for item in items if item.count), default=0))
+        for name, items in found.items()
+    ]
+
+
+def require_complete(found: list[Unusable]) -> None:
+    """Refuse scores that are missing, NaN or infinite (the setting `missing="error"`).
 
     Raises:
-        TableError: Names the column, how many of its scores are not usable, and the first row.
+        TableError: Names the first column, how many of its scores are not usable, and the first row.
     """
-    for column in columns:
-        bad = np.flatnonzero(kept & ~column.usable())
-        if len(bad):
+    for column in found:
+        if column.count:
             raise TableError(
-                f"column {column.name!r} has {len(bad)} missing, NaN or infinite scores, first in row "
-                f"{_place(int(bad[0]), positions)} (counted from 1). missing='error' forbids them; 'omit' leaves such "
-                "rows out, 'zero' counts them as 0."
+                f"column {column.name!r} has {column.count} missing, NaN or infinite scores, first in row "
+                f"{column.first} (counted from 1). missing='error' forbids them; 'omit' leaves such rows out, 'zero' "
+                "counts them as 0."
             )
 
 
