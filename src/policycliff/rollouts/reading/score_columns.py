@@ -66,7 +66,7 @@ def read_scores(column: pl.Series, *, role: str, positions: Int64[np.ndarray, " 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A column's scores that are missing, NaN or infinite: how many, and the row of the first, counted from 1 (else 0)."""
+    """How many scores of a column are missing, NaN or infinite, and the row of the first, counted from 1 (else 0)."""
 
     name: str
     count: int
