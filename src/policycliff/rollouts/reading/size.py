@@ -3,7 +3,7 @@
 Only orders of magnitude matter: twice too many parts cost some time, half as many some memory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def size_of(source: TableSource) -> TableSize:
     """The size of a table: exact rows of Parquet and of frames, guessed ones of text files."""
     if not source.files:
         rows = int(collect(source, [pl.len()]).item())
-        sample = source.frame.head(_FEWEST_ROWS_A_BATCH).collect(engine="streaming")
+        sample = collect(replace(source, frame=source.frame.head(_FEWEST_ROWS_A_BATCH)), [pl.all()])
         return TableSize(rows, int(sample.estimated_size() * rows / max(len(sample), 1)))
     bytes_on_disk = {path: _bytes_of(path) for path in source.files}
     unpacked = sum(size * _factor(path) for path, size in bytes_on_disk.items())
