@@ -93,9 +93,17 @@ def score_roles(columns: Columns) -> dict[str, str]:
 
 
 def label_expression(source: TableSource, name: str, columns: Columns) -> pl.Expr:
-    """A column as names: the original text of a CSV column, but for the step, which is a number."""
-    original = source.has_text_of(name) and name != columns.step.column
-    return pl.col(TEXT_PREFIX + name) if original else pl.col(name)
+    """A column as names: the original text of a CSV column, but for the step, which is a number; NaN is no step.
+
+    Raises:
+        TableError: The step column holds what no step can be.
+    """
+    if name == columns.step.column:
+        dtype = source.schema()[name]
+        if dtype.is_nested() or dtype in (pl.Binary, pl.Duration):
+            raise TableError(f"step column {name!r} holds {dtype}. Give a column of numbers, dates or texts.")
+        return pl.col(name).fill_nan(None) if dtype.is_float() else pl.col(name)
+    return pl.col(TEXT_PREFIX + name) if source.has_text_of(name) else pl.col(name)
 
 
 def grouping_of(columns: Columns, read: RowsRead, settings: AuditSettings) -> Grouping:

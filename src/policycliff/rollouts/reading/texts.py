@@ -22,6 +22,8 @@ def readable(column: pl.Series) -> pl.Series:
         return text.set(column.is_null(), None).alias(column.name)
     if column.dtype == pl.Binary:
         return column.bin.encode("hex")
+    if column.dtype == pl.Duration:
+        return column.dt.to_string("polars")
     return column.cast(pl.String)
 
 
