@@ -6,6 +6,8 @@ piece of work should not pay them again. Workers import policycliff: every node 
 """
 
 import logging
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from policycliff.errors import WorkerLostError
@@ -34,6 +36,17 @@ def connected_ray() -> Any:
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     return ray
+
+
+def processors(ray: Any) -> int:
+    """How many processors the cluster has; 1 where it has none yet."""
+    return max(int(ray.cluster_resources().get("CPU", 1)), 1)
+
+
+@cache
+def task_of(function: Callable[..., Any], retries: int) -> Any:
+    """The function as a Ray task; made once, as each one made is kept by the cluster."""
+    return require_ray().remote(max_retries=retries)(function)
 
 
 def result_of(ray: Any, reference: Any, work: str, *, tries: int, remedy: str) -> Any:

@@ -10,10 +10,9 @@ Cost: the kernel goes to each node once a block, the rewards and results once. A
 so that memory does not grow with the number of rewards, but for the results themselves.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
 from itertools import islice
 from math import ceil
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from policycliff.mdp.messages import fail
-from policycliff.ray_cluster import RETRIES, connected_ray, require_ray, result_of
+from policycliff.ray_cluster import RETRIES, connected_ray, result_of, task_of
 from policycliff.shapes import Float64
 from policycliff.values.column_kernels import COLUMNS
 from policycliff.values.many_rows import Plan, Rows, solve_rows
@@ -92,7 +91,7 @@ def _solved(
 
     A cancelled task ends after the group of rewards in its hands; Ray may let one run on that was about to start.
     """
-    task = _task(solve_rows).options(num_cpus=plan.threads)
+    task = task_of(solve_rows, RETRIES).options(num_cpus=plan.threads)
     shared = ray.put(_bare(plan))
     waiting: dict[Any, slice] = {}
     left = iter(pieces)
@@ -108,12 +107,6 @@ def _solved(
     finally:
         for reference in waiting:
             ray.cancel(reference)
-
-
-@cache
-def _task(function: Callable[..., Rows]) -> Any:
-    """The function as a Ray task; made once, as each one made is kept by the cluster."""
-    return require_ray().remote(max_retries=RETRIES)(function)
 
 
 def _bare(plan: Plan) -> Plan:

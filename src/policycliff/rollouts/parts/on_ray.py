@@ -11,19 +11,19 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from policycliff.errors import InvalidInputError
-from policycliff.ray_cluster import RETRIES, connected_ray, require_ray, result_of
+from policycliff.ray_cluster import RETRIES, connected_ray, processors, result_of, task_of
 from policycliff.rollouts.parts.deal import Deal
 from policycliff.rollouts.parts.parts import Task, drawn_groups, first_rows_of
+from policycliff.rollouts.parts.ray_data import REMEDY
 from policycliff.rollouts.parts.scatter import PART, dealt_batches, table_of_part
-from policycliff.rollouts.parts.scatter_on_ray import REMEDY, PackedPart, packed_parts, unpacked
+from policycliff.rollouts.parts.scatter_on_ray import PackedPart, packed_parts, unpacked
 from policycliff.rollouts.parts.spill import spilled, temporary_folder
 from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.reading.size import TableSize
@@ -32,7 +32,7 @@ from policycliff.rollouts.rewards import rewards_of
 from policycliff.rollouts.table import RolloutTable, SkippedRows
 from policycliff.shapes import Bool
 
-TASKS_A_SLOT = 2
+TASKS_A_PROCESSOR = 2
 """Tasks handed out for each processor: one that runs, one that waits."""
 
 _Work = Callable[[RolloutTable, Any], Any]
@@ -96,7 +96,7 @@ class PartsOnRay:
         shared = self.ray.put((self.dealt, work))
         left = iter(enumerate(arguments))
         waiting: deque[tuple[int, Any]] = deque()
-        limit = TASKS_A_SLOT * max(int(self.ray.cluster_resources().get("CPU", 1)), 1)
+        limit = TASKS_A_PROCESSOR * processors(self.ray)
         try:
             for index, argument in left:
                 waiting.append((index, self._start(shared, index, argument)))
@@ -116,7 +116,7 @@ class PartsOnRay:
         drawn = None if self.drawn is None else self.drawn[index]
         part = self.packed.get(index)
         block, row = (None, 0) if part is None else (part.block, part.row)
-        return _task().remote(shared, block, index, argument, row=row, drawn=drawn)
+        return task_of(_on_part, RETRIES).remote(shared, block, index, argument, row=row, drawn=drawn)
 
     def _oldest(self, waiting: deque[tuple[int, Any]]) -> Any:
         index, reference = waiting[0]
@@ -124,28 +124,6 @@ class PartsOnRay:
         found = result_of(self.ray, reference, work, tries=RETRIES + 1, remedy=REMEDY)
         waiting.popleft()
         return found
-
-
-def anywhere(table: Any) -> Any:
-    """The table's paths, if it has such, as they are understood in any folder."""
-    if isinstance(table, str | Path):
-        return Path(table).expanduser().absolute()
-    return [anywhere(item) for item in table] if isinstance(table, list | tuple) else table
-
-
-def require_files(found: Opened) -> None:
-    """Refuse what workers cannot read.
-
-    Raises:
-        MissingExtraError: Ray Data is not installed.
-        InvalidInputError: The table is in the memory of this process.
-    """
-    require_ray("ray.data")
-    if not found.source.files:
-        raise InvalidInputError(
-            f"executor 'ray' reads files that every node reaches under the same path; got {found.source.description}. "
-            "Write it to Parquet files first, or leave the executor out."
-        )
 
 
 @contextmanager
@@ -174,12 +152,6 @@ def _sampled(parts: PartsOnRay, size: int) -> PartsOnRay:
     whole = replace(parts, dealt=replace(parts.dealt, deal=every))
     first_rows = list(whole.each_table(_first_rows, [None] * parts.count))
     return replace(parts, drawn=drawn_groups(first_rows, size, deal.settings.seed))
-
-
-@cache
-def _task() -> Any:
-    """`_on_part` as a Ray task; made once, as each one made is kept by the cluster."""
-    return require_ray().remote(max_retries=RETRIES)(_on_part)
 
 
 def _on_part(

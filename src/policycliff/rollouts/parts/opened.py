@@ -9,8 +9,9 @@ from typing import Any, Literal
 from policycliff.errors import InvalidInputError
 from policycliff.rollouts.parts.deal import Deal, deal_of
 from policycliff.rollouts.parts.on_disk import parts_on_disk
-from policycliff.rollouts.parts.on_ray import anywhere, parts_on_ray, require_files
+from policycliff.rollouts.parts.on_ray import parts_on_ray
 from policycliff.rollouts.parts.parts import Parts, parts_in_memory
+from policycliff.rollouts.parts.shared_files import anywhere, require_files
 from policycliff.rollouts.progress import Progress, within
 from policycliff.rollouts.reading.about import AboutTable, column_notes
 from policycliff.rollouts.reading.load import described_columns, load_opened

@@ -7,9 +7,7 @@ blobs alone: types that only Polars knows survive it.
 The shuffle is the one made of tasks: what a lost node held is computed again.
 """
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -19,9 +17,9 @@ from typing import Any
 
 import polars as pl
 
-from policycliff.errors import PolicyCliffError
-from policycliff.ray_cluster import RETRIES, given_up, require_ray, result_of
+from policycliff.ray_cluster import RETRIES, processors, require_ray, result_of, task_of
 from policycliff.rollouts.parts.deal import ROW, Deal
+from policycliff.rollouts.parts.ray_data import REMEDY, errors_as_they_were, errors_carried, our_context
 from policycliff.rollouts.parts.scatter import PART, dealt_batches
 from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.reading.files import format_of
@@ -29,15 +27,10 @@ from policycliff.rollouts.reading.size import TableSize
 from policycliff.rollouts.reading.understand import Opened, opened
 from policycliff.rollouts.settings import AuditSettings
 
-REMEDY = "let fewer tasks share it: start the nodes with a smaller `--num-cpus`"
 BATCHES_A_BLOB = 8
 """Batches whose rows are packed together; a piece of a table that can be cut has as many."""
 _MOST_ROUNDS = 20
-_PIECES_A_SLOT = 4
-_SHUFFLE_BYTES = 256 * 2**20
-"""Bytes of blobs that a task of the shuffle holds."""
-PATIENCE = 1800
-"""Seconds in which nothing is finished before reading is given up: Ray Data replaces dead workers without end."""
+_PIECES_A_WORKER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +67,16 @@ def packed_parts(ray: Any, found: Opened, deal: Deal, size: TableSize, report: P
     """
     data = require_ray("ray.data")
     reading = _Reading(found.source.files, found.settings, deal, size.rows_a_batch)
-    slots = max(int(ray.cluster_resources().get("CPU", 1)), 1)
-    with _quiet(data), _errors_as_they_were(ray, data):
+    with our_context(data), errors_as_they_were(ray, data):
         read = []
-        rounds = _rounds(_pieces(found, size), slots)
+        rounds = _rounds(_pieces(found, size), processors(ray))
         for number, pieces in enumerate(rounds):
             read.append(_blobs(data, pieces, reading))
             report("reading", 0.9 * (number + 1) / len(rounds))
         blobs = read[0].union(*read[1:]) if read[1:] else read[0]
         groups = blobs.groupby(PART, num_partitions=deal.parts)
         blocks = groups.map_groups(_one_row, batch_format="pyarrow").to_arrow_refs()
-    indices = [_remote(ray, _index_of).remote(block) for block in blocks]
+    indices = [task_of(_index_of, RETRIES).remote(block) for block in blocks]
     found_parts: dict[int, PackedPart] = {}
     for block, index in zip(blocks, indices, strict=True):
         parts = result_of(ray, index, "the index of the parts", tries=RETRIES + 1, remedy=REMEDY)
@@ -107,9 +99,9 @@ def _pieces(found: Opened, size: TableSize) -> list[dict[str, int | None]]:
     return [{"start": start, "length": length} for start in range(0, size.rows, length)]
 
 
-def _rounds(pieces: list[dict[str, int | None]], slots: int) -> list[list[dict[str, int | None]]]:
+def _rounds(pieces: list[dict[str, int | None]], workers: int) -> list[list[dict[str, int | None]]]:
     """The pieces in rounds, after each of which progress is reported; no worker is to wait for long."""
-    length = max(ceil(len(pieces) / _MOST_ROUNDS), _PIECES_A_SLOT * slots)
+    length = max(ceil(len(pieces) / _MOST_ROUNDS), _PIECES_A_WORKER * workers)
     return [pieces[start : start + length] for start in range(0, len(pieces), length)]
 
 
@@ -122,11 +114,12 @@ def _blobs(data: Any, pieces: list[dict[str, int | None]], reading: _Reading) ->
 
 def _read(pieces: Any, reading: _Reading) -> Iterator[Any]:
     """On a worker: the blobs of the pieces."""
-    found = opened(list(reading.files), reading.settings)
-    for piece in pieces.to_pylist():
-        batches = dealt_batches(found, reading.deal, reading.rows, **piece)
-        while several := list(islice(batches, BATCHES_A_BLOB)):
-            yield _packed(pl.concat(several))
+    with errors_carried():
+        found = opened(list(reading.files), reading.settings)
+        for piece in pieces.to_pylist():
+            batches = dealt_batches(found, reading.deal, reading.rows, **piece)
+            while several := list(islice(batches, BATCHES_A_BLOB)):
+                yield _packed(pl.concat(several))
 
 
 def _packed(rows: pl.DataFrame) -> Any:
@@ -169,49 +162,3 @@ def _index_of(block: Any) -> list[tuple[int, int]]:
     if not block.num_rows:  # Ray gives it no columns
         return []
     return list(zip(block[PART].to_pylist(), block["rows"].to_pylist(), strict=True))
-
-
-def _remote(ray: Any, function: Any) -> Any:
-    return ray.remote(max_retries=RETRIES)(function)
-
-
-@contextmanager
-def _quiet(data: Any) -> Iterator[None]:
-    """Settings of Ray Data for our work; it says nothing on a terminal that is not its own."""
-    context = data.DataContext.get_current().copy()
-    context.enable_progress_bars = False
-    context.shuffle_strategy = data.context.ShuffleStrategy.SHUFFLE_V2
-    context.shuffle_compression = "none"  # the blobs are compressed
-    context.shuffle_input_batch_bytes = _SHUFFLE_BYTES
-    context.execution_no_progress_timeout_s = PATIENCE
-    handlers = [item for item in logging.getLogger("ray.data").handlers if isinstance(item, logging.StreamHandler)]
-    levels = [handler.level for handler in handlers]
-    for handler in handlers:
-        handler.setLevel(logging.CRITICAL + 1)
-    try:
-        with data.DataContext.current(context):
-            yield
-    finally:
-        for handler, level in zip(handlers, levels, strict=True):
-            handler.setLevel(level)
-
-
-@contextmanager
-def _errors_as_they_were(ray: Any, data: Any) -> Iterator[None]:
-    """Raise what was raised in a worker as if it had been raised here."""
-    try:
-        yield
-    except (ray.exceptions.RayError, data.exceptions.SystemException, data.exceptions.ExecutionTimeoutError) as error:
-        causes = list(_causes(error))
-        ours = next((cause for cause in causes if isinstance(cause, PolicyCliffError)), None)
-        if ours is not None:
-            raise ours from None
-        raise given_up("the table's rows", causes[-1], tries=RETRIES + 1, remedy=REMEDY) from error
-
-
-def _causes(error: Any) -> Iterator[Any]:
-    seen: list[Any] = []
-    while error is not None and error not in seen:
-        seen.append(error)
-        yield error
-        error = getattr(error, "cause", None) or error.__cause__
