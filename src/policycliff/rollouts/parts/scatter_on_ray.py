@@ -28,7 +28,7 @@ from policycliff.rollouts.reading.understand import Opened, opened
 from policycliff.rollouts.settings import AuditSettings
 
 BATCHES_A_BLOB = 8
-"""Batches whose rows are packed together; a piece of a table that can be cut has as many."""
+"""Batches whose rows are packed together; a piece of a table that can be cut has at most as many."""
 _MOST_ROUNDS = 20
 _PIECES_A_WORKER = 4
 
@@ -69,7 +69,8 @@ def packed_parts(ray: Any, found: Opened, deal: Deal, size: TableSize, report: P
     reading = _Reading(found.source.files, found.settings, deal, size.rows_a_batch)
     with our_context(data), errors_as_they_were(ray, data):
         read = []
-        rounds = _rounds(_pieces(found, size), processors(ray))
+        workers = processors(ray)
+        rounds = _rounds(_pieces(found, size, workers), workers)
         for number, pieces in enumerate(rounds):
             read.append(_blobs(data, pieces, reading))
             report("reading", 0.9 * (number + 1) / len(rounds))
@@ -91,11 +92,12 @@ def unpacked(block: Any, row: int) -> list[pl.DataFrame]:
     return [pl.read_ipc(BytesIO(blob.as_buffer())) for blob in blobs]
 
 
-def _pieces(found: Opened, size: TableSize) -> list[dict[str, int | None]]:
-    """Ranges of rows; a table of which only Parquet's cheap slices could be read is one, whatever else it is."""
+def _pieces(found: Opened, size: TableSize, workers: int) -> list[dict[str, int | None]]:
+    """Ranges of rows, some for each worker; one that covers everything where slices are not cheap, as Parquet's are."""
     if any(format_of(path) != "Parquet" for path in found.source.files):
         return [{"start": 0, "length": None}]
-    length = size.rows_a_batch * BATCHES_A_BLOB
+    fair = ceil(size.rows / (_PIECES_A_WORKER * workers * size.rows_a_batch))
+    length = size.rows_a_batch * min(fair, BATCHES_A_BLOB)
     return [{"start": start, "length": length} for start in range(0, size.rows, length)]
 
 
