@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from policycliff.errors import TableError
 from policycliff.rollouts.reading.files import READ_ERRORS, format_of, open_text
 from policycliff.rollouts.reading.read import TableSource, collect
 
@@ -19,6 +20,7 @@ BYTES_A_PART = 200_000_000
 _BATCH_BYTES = 64_000_000
 _SAMPLE_BYTES = 1_000_000
 _MOST_ROWS_A_BATCH, _FEWEST_ROWS_A_BATCH = 200_000, 1_000
+_USUAL_WIDTH = 1_000
 _UNPACKED = 4
 """How much larger text is than the compressed file that holds it, at a guess."""
 
@@ -51,7 +53,10 @@ def size_of(source: TableSource) -> TableSize:
     """The size of a table: exact rows of Parquet and of frames, guessed ones of text files."""
     if not source.files:
         rows = int(collect(source, [pl.len()]).item())
-        sample = collect(replace(source, frame=source.frame.head(_FEWEST_ROWS_A_BATCH)), [pl.all()])
+        try:
+            sample = collect(replace(source, frame=source.frame.head(_FEWEST_ROWS_A_BATCH)), [pl.all()])
+        except TableError:
+            return TableSize(rows, rows * _USUAL_WIDTH)  # the reader will say what is wrong
         return TableSize(rows, int(sample.estimated_size() * rows / max(len(sample), 1)))
     bytes_on_disk = {path: _bytes_of(path) for path in source.files}
     unpacked = sum(size * _factor(path) for path, size in bytes_on_disk.items())
@@ -74,10 +79,12 @@ def _factor(path: Path) -> int:
 def _rows_a_byte(path: Path) -> float:
     """Lines a byte at the beginning of a text file; of others a row a thousand bytes."""
     if path.is_dir() or format_of(path) in {"Parquet", "Inspect log"}:
-        return 1e-3
+        return 1 / _USUAL_WIDTH
     try:
         with open_text(path) as lines:
             beginning = lines.read(_SAMPLE_BYTES)
     except READ_ERRORS:
-        return 1e-3  # the reader will say what is wrong
-    return (beginning.count("\n") + 1) / max(len(beginning), 1)
+        return 1 / _USUAL_WIDTH  # the reader will say what is wrong
+    # Of JSON that is laid out over many lines, those of a row are indented.
+    row = "\n{" if format_of(path) == "JSON Lines" else "\n"
+    return (beginning.count(row) + 1) / max(len(beginning), 1)
