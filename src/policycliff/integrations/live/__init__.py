@@ -1,0 +1,1 @@
+"""What the recorder of a training run is made of: rows, files, figures, limits."""

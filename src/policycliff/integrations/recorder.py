@@ -1,0 +1,220 @@
+"""A recorder for any training loop: it keeps the rollouts, and says of every step how the reward decides it.
+
+    with Recorder("rollouts", rewards={"correct": 1.0, "format": 0.1}, limits={"zero_spread_share": 0.5}) as recorder:
+        for step in range(steps):
+            ...
+            scores = {"correct": correct, "format": well_formed}
+            tracker.log(recorder.add(prompts, completions, scores, step=step, group_size=8))
+
+At any time, `policycliff audit rollouts`; at the end, `rollouts/audit/audit.json`.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from policycliff.errors import InvalidInputError
+from policycliff.integrations.live.caution import caution, first_trouble
+from policycliff.integrations.live.figures import step_figures
+from policycliff.integrations.live.files import RolloutFiles
+from policycliff.integrations.live.limits import GivenLimit, Limit, limits_of
+from policycliff.integrations.live.rows import ROLES, TRUTH, Rows, rows_of
+from policycliff.rollouts.audit import Audit, audit, settings_from_options
+
+PREFIX = "policycliff/"
+EVALUATION = "evaluation/"
+"""Comes after the prefix in the names of an evaluation's figures, and names its folder."""
+OPTIONS = (
+    "aggregation", "beta", "epsilon", "look_at", "main_reward", "max_reward", "max_shift", "missing", "noise",
+    "reward_error", "seed",
+)  # fmt: skip
+"""Options of `policycliff.audit` that a recorder takes; the columns' names are its own."""
+
+
+class Recorder:
+    """Records the rollouts of a training run, and gives the figures of every step.
+
+    A failure to record or to compute is a warning, once, and never ends training. The global random state is not
+    touched.
+
+    Attributes:
+        should_stop: Whether a limit was crossed by a recorder that may ask for a stop.
+
+    >>> import tempfile
+    >>> recorder = Recorder(tempfile.mkdtemp(), rewards={"correct": 1.0})
+    >>> figures = recorder.add(["2+2?"] * 3, ["4", "four", "5"], {"correct": [1, 1, 0]}, step=1)
+    >>> figures["policycliff/tied_share"], figures["policycliff/zero_spread_share"]
+    (1.0, 0.0)
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        rewards: Mapping[str, float],
+        limits: Mapping[str, GivenLimit] | None = None,
+        stop: bool = False,
+        report: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Open a folder, or go on with what is in it.
+
+        Args:
+            folder: Where the rollouts go; made where it is missing.
+            rewards: Weight of each reward column in the sum that is trained on.
+            limits: By figure, the greatest value that is fine, or a pair of the least and the greatest. Figures of
+                evaluations are named with `evaluation/` before.
+            stop: Whether crossing a limit asks for a stop.
+            report: Whether `close` writes `report.html` too.
+            rank: Number of this process; None for the environment's `RANK`, else 0.
+            world_size: Number of processes; None for the environment's `WORLD_SIZE`, else 1.
+            **options: Of `policycliff.audit`: those of `OPTIONS`.
+
+        Raises:
+            InvalidInputError: An argument cannot be right, or the folder holds other rollouts.
+        """
+        self.should_stop = False
+        self._folder = Path(folder).expanduser()
+        self._options = _checked(rewards, options)
+        self._settings = settings_from_options(self._options)
+        self._weights = {name: float(weight) for name, weight in self._settings.rewards}
+        self._limits, self._crossed = limits_of(limits or {}, EVALUATION), set[str]()
+        self._stop, self._report = stop, report
+        self._rank = int(os.environ.get("RANK", "0")) if rank is None else rank
+        ranks = int(os.environ.get("WORLD_SIZE", "1")) if world_size is None else world_size
+        if self._folder.exists() and not self._folder.is_dir():
+            raise InvalidInputError(f"{self._folder} is a file; a recorder needs a folder.")
+        self._files = {
+            evaluation: RolloutFiles(place, self._weights, rank=self._rank, ranks=ranks)
+            for evaluation, place in ((False, self._folder), (True, self._folder / EVALUATION))
+        }
+        self._trouble = first_trouble(self._folder)
+
+    def add(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        scores: Mapping[str, Any],
+        *,
+        step: int | None = None,
+        group: Any = None,
+        group_size: int | None = None,
+        truth: Any = None,
+        columns: Mapping[str, Any] | None = None,
+        evaluation: bool = False,
+    ) -> dict[str, float]:
+        """Record some rollouts; every group is given whole, in one call.
+
+        Args:
+            prompts: Text or chat messages, one entry a completion.
+            completions: Text or chat messages.
+            scores: Every reward, unweighted: a list, array or tensor with one number a completion (None: no score).
+            step: Training step; None for the one after the last. What an earlier session recorded of it is replaced.
+            group: Which completions compete with each other, one entry a completion.
+            group_size: Instead, how many consecutive ones do. Without either, those of one prompt.
+            truth: Scores that are not trained on: from the first step on, or never.
+            columns: Other columns to keep.
+            evaluation: Whether these are an evaluation's, which are kept apart.
+
+        Returns:
+            The figures of these rollouts by their names for a tracker; empty where they could not be computed.
+        """
+        try:
+            self._require_rewards(scores)
+            given = {"group": group, "group_size": group_size, "truth": truth, "columns": columns}
+            rows = rows_of(prompts, completions, {name: scores[name] for name in self._weights}, **given)
+        except Exception as error:  # noqa: BLE001 - recording must never end a training run
+            self._trouble("understand the rollouts of a step", error)
+            return {}
+        number = self._files[evaluation].last_step + 1 if step is None else int(step)
+        self._write(number, rows, evaluation=evaluation)
+        return self._figures(number, rows, evaluation=evaluation)
+
+    def close(self) -> Audit | None:
+        """Audit what is in the folder, as process 0, and write it to `audit/` there and in `evaluation/`.
+
+        More can be recorded after it. Of several processes, all others should have recorded their last step.
+
+        Returns:
+            The audit of the training's rollouts; None without any, on other processes, or where it failed.
+        """
+        if self._rank != 0:
+            return None
+        found = {evaluation: self._audit(files) for evaluation, files in self._files.items()}
+        return found[False]
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, unless training failed: the rollouts are on the disk, and an audit can take long."""
+        if kind is None:
+            self.close()
+
+    def _require_rewards(self, scores: Mapping[str, Any]) -> None:
+        if set(scores) != set(self._weights):
+            raise InvalidInputError(f"the scores are of {sorted(scores)}, the rewards are {sorted(self._weights)}.")
+
+    def _write(self, step: int, rows: Rows, *, evaluation: bool) -> None:
+        try:
+            self._files[evaluation].write(step, rows)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._trouble("record a step", error)
+
+    def _figures(self, step: int, rows: Rows, *, evaluation: bool) -> dict[str, float]:
+        try:
+            found = step_figures(rows, self._weights, self._settings)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._trouble("compute the figures of a step", error)
+            return {}
+        named = {(EVALUATION if evaluation else "") + name: value for name, value in found.items()}
+        for limit in self._limits:
+            if limit.figure in named and limit.crossed(named[limit.figure]):
+                self._cross(limit, named[limit.figure], step)
+        return {PREFIX + name: value for name, value in named.items()}
+
+    def _cross(self, limit: Limit, value: float, step: int) -> None:
+        self.should_stop |= self._stop
+        if limit.figure not in self._crossed:
+            self._crossed.add(limit.figure)
+            ending = " Training should stop." if self._stop else ""
+            caution(f"policycliff: at step {step}, {limit}, but it is {value:.4g}.{ending}", UserWarning)
+
+    def _audit(self, files: RolloutFiles) -> Audit | None:
+        from policycliff.cli.outputs import json_text, write_all  # noqa: PLC0415 - only at the end of training
+
+        try:
+            if files.is_empty:
+                return None
+            found = audit(files.folder, **self._options)
+            contents = {"audit.json": json_text(found.to_dict())}
+            if self._report:
+                from policycliff.report.html import render_html  # noqa: PLC0415 - Plotly is heavy
+
+                contents["report.html"] = render_html(found.to_dict())
+            place = files.folder / "audit"
+            place.mkdir(exist_ok=True)
+            write_all({place / name: text for name, text in contents.items()})
+        except Exception as error:  # noqa: BLE001 - as above
+            self._trouble("audit the rollouts", error)
+            return None
+        return found
+
+
+def _checked(rewards: Mapping[str, float], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the audit that the recorder's settings are, and its report by the audit's."""
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise InvalidInputError(f"a recorder has no option {unknown[0]!r}; its options are {', '.join(OPTIONS)}.")
+    reserved = sorted(set(rewards) & {*ROLES, TRUTH})
+    if reserved:
+        raise InvalidInputError(f"a reward cannot be named {reserved[0]!r}: the recorder has a column of that name.")
+    if not any(rewards.values()):
+        raise InvalidInputError("there is no reward of weight other than 0. Give the weights as {name: weight}.")
+    return {"rewards": dict(rewards), **options}
