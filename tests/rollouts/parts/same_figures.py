@@ -1,5 +1,6 @@
 """The audit of a table in parts beside that of the whole table: tables of every kind, and where the results differ."""
 
+import re
 from math import isclose, sqrt
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from policycliff.errors import PolicyCliffError
 from policycliff.rollouts.audit import Audit, audit_table, settings_from_options
 from policycliff.rollouts.parts.opened import Work
 
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 SIMULATED = (
     "flip_probability_mean",
     "unique_loses_probability_mean",
@@ -99,7 +101,7 @@ def differences(found: Any, whole: Any, path: str = "") -> list[str]:
     if path == "/settings/notes":
         found = [note for note in found if not note.startswith("audited in")]
     if path == "/verdict":
-        found, whole = ([_known_figures(item) for item in verdict] for verdict in (found, whole))
+        found, whole = _findings(found), _findings(whole)
     if isinstance(whole, dict) and isinstance(found, dict):
         if list(found) != list(whole):
             return [f"{path}: keys {list(found)} and {list(whole)}"]
@@ -112,6 +114,8 @@ def differences(found: Any, whole: Any, path: str = "") -> list[str]:
             for at, pair in enumerate(zip(found, whole, strict=True))
             for text in differences(*pair, f"{path}/{at}")
         ]
+    if path.startswith("/verdict/") and name == "text":
+        return [] if _same_sentence(found, whole) else [f"{path}: {found!r} and {whole!r}"]
     same = _close(found, whole) if isinstance(found, float) and isinstance(whole, float) else found == whole
     return [] if same and type(found) is type(whole) else [f"{path}: {found!r} and {whole!r}"]
 
@@ -120,12 +124,18 @@ def _close(found: float, whole: float) -> bool:
     return isclose(found, whole, rel_tol=1e-9, abs_tol=1e-9)
 
 
-def _known_figures(finding: dict[str, Any]) -> dict[str, Any]:
-    """A finding, without its sentence and its numbers where they are simulated."""
-    key = finding["figure"]["key"]
-    if key.endswith(SIMULATED):
-        return {"statement": finding["statement"], "figure": key.rsplit(".", 1)[-1]}
-    return finding
+def _same_sentence(found: str, whole: str) -> bool:
+    """Equal, but that a figure may be rounded to the other side."""
+    pairs = zip(_NUMBER.findall(found), _NUMBER.findall(whole), strict=False)
+    rounded = all(isclose(float(one), float(other), rel_tol=0.011) for one, other in pairs)
+    return rounded and _NUMBER.sub("#", found) == _NUMBER.sub("#", whole)
+
+
+def _findings(verdict: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The findings in their order; of a simulated figure, whose severity decides its place, what it is of."""
+    simulated = [item for item in verdict if item["figure"]["key"].endswith(SIMULATED)]
+    named = [f"{item['statement']}: {item['figure']['key'].rsplit('.', 1)[-1]}" for item in simulated]
+    return {"computed": [item for item in verdict if item not in simulated], "simulated": sorted(named)}
 
 
 def _assert_simulated(found: dict[str, Any], whole: dict[str, Any]) -> None:
