@@ -6,6 +6,7 @@ import pkgutil
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -18,6 +19,7 @@ from policycliff.rollouts.audit import audit_table, settings_from_options
 from policycliff.rollouts.parts import on_ray, ray_data, scatter_on_ray
 from policycliff.rollouts.parts.opened import Work
 from policycliff.rollouts.reading import size
+from policycliff.rollouts.reading.understand import opened
 
 # How long to wait for another process before the test fails; nothing waits so long when all is well.
 PATIENCE = 60.0
@@ -200,6 +202,14 @@ def test_what_is_wrong_is_said_as_of_parts_on_disk(fault, tmp_path, capfd):
     assert messages[0] == messages[1]
     assert capfd.readouterr() == ("", "")
     assert ("table.parquet" in messages[0]) if fault == "a broken file" else ("124" in messages[0])
+
+
+@pytest.mark.usefixtures("ray", "small_pieces")
+def test_rows_beyond_the_guess_of_their_number_are_read(tmp_path, monkeypatch):
+    table = as_parquet(scattered(), tmp_path)
+    guess = replace(size.size_of(opened(table, settings_from_options(REWARDS)).source), rows=100)
+    monkeypatch.setattr("policycliff.rollouts.parts.opened.size_of", lambda source: guess)
+    assert on("ray", table, {**ROLES, **REWARDS}).result["counts"]["rows_read"] == 360
 
 
 def dying(module, name, folder):

@@ -97,8 +97,10 @@ def _pieces(found: Opened, size: TableSize, workers: int) -> list[dict[str, int 
     if any(format_of(path) != "Parquet" for path in found.source.files):
         return [{"start": 0, "length": None}]
     fair = ceil(size.rows / (_PIECES_A_WORKER * workers * size.rows_a_batch))
-    length = size.rows_a_batch * min(fair, BATCHES_A_BLOB)
-    return [{"start": start, "length": length} for start in range(0, size.rows, length)]
+    length = size.rows_a_batch * min(max(fair, 1), BATCHES_A_BLOB)
+    starts = range(0, max(size.rows, 1), length)
+    # The number of rows may be a guess: the last piece goes on to the end.
+    return [{"start": start, "length": None if start == starts[-1] else length} for start in starts]
 
 
 def _rounds(pieces: list[dict[str, int | None]], workers: int) -> list[list[dict[str, int | None]]]:
