@@ -79,10 +79,11 @@ class Recorder:
         """
         self.should_stop = False
         self._folder = Path(folder).expanduser()
+        self._limits = require_options(options, limits or {})
         self._options = _checked(rewards, options)
         self._settings = settings_from_options(self._options)
         self._weights = {name: float(weight) for name, weight in self._settings.rewards}
-        self._limits, self._crossed = limits_of(limits or {}, EVALUATION), set[str]()
+        self._crossed = set[str]()
         self._stop, self._report = stop, report
         self._rank = int(os.environ.get("RANK", "0")) if rank is None else rank
         ranks = int(os.environ.get("WORLD_SIZE", "1")) if world_size is None else world_size
@@ -207,11 +208,20 @@ class Recorder:
         return found
 
 
-def _checked(rewards: Mapping[str, float], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the audit that the recorder's settings are, and its report by the audit's."""
+def require_options(options: Mapping[str, Any], limits: Mapping[str, GivenLimit]) -> tuple[Limit, ...]:
+    """The limits, once they and the options are known to be those of a recorder.
+
+    Raises:
+        InvalidInputError: They are not.
+    """
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise InvalidInputError(f"a recorder has no option {unknown[0]!r}; its options are {', '.join(OPTIONS)}.")
+    return limits_of(limits, EVALUATION)
+
+
+def _checked(rewards: Mapping[str, float], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the audit that the recorder's settings are, and its report by the audit's."""
     reserved = sorted(set(rewards) & {*ROLES, TRUTH})
     if reserved:
         raise InvalidInputError(f"a reward cannot be named {reserved[0]!r}: the recorder has a column of that name.")

@@ -1,0 +1,312 @@
+"""Real trainings of TRL, watched: the same training to the bit, and the figures of what it was trained on.
+
+The model is made here: two layers over a vocabulary of a few words. Skipped where TRL is not installed.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import policycliff
+from policycliff.errors import InvalidInputError
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("trl")
+datasets = pytest.importorskip("datasets")
+tokenizers = pytest.importorskip("tokenizers")
+
+from policycliff.integrations.trl import watch  # noqa: E402 - needs what may be missing
+
+WORDS = ["<pad>", "<eos>", *"abcdefgh"]
+
+
+def tiny_model(seed=0):
+    torch.manual_seed(seed)
+    config = transformers.LlamaConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=1,
+    )
+    return transformers.LlamaForCausalLM(config)
+
+
+def tiny_tokenizer():
+    inner = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="<pad>")
+    )
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", eos_token="<eos>")
+
+
+def has_a(prompts, completions, **kwargs):
+    return [float("a" in completion) for completion in completions]
+
+
+def short(prompts, completions, **kwargs):
+    return [None if "h" in completion else -0.1 * len(completion.split()) for completion in completions]
+
+
+async def has_b(prompts, completions, **kwargs):
+    return [float("b" in completion) for completion in completions]
+
+
+class Hidden:
+    """A reward that is an object."""
+
+    def __call__(self, prompts, completions, wanted, **kwargs):
+        return (0.5 * (want in completion) for want, completion in zip(wanted, completions, strict=True))
+
+
+FUNCTIONS = [has_a, short, has_b, functools.partial(has_a, more=1), Hidden()]
+
+
+def trained(folder, functions=FUNCTIONS, callbacks=(), *, resume=None, steps=4, **settings):
+    """A trainer that has trained, and what it logged."""
+    import trl
+
+    rows = [{"prompt": f"{one} {two}", "wanted": one, "level": 1.0 + (one == "a")} for one in "abcd" for two in "efg"]
+    config = {
+        "output_dir": str(folder),
+        "max_steps": steps,
+        "per_device_train_batch_size": 8,
+        "num_generations": 4,
+        "max_completion_length": 5,
+        "use_cpu": True,
+        "bf16": False,
+        "report_to": [],
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "learning_rate": 1e-2,
+        "seed": 7,
+        **settings,
+    }
+    trainer = trl.GRPOTrainer(
+        tiny_model(),
+        reward_funcs=list(functions),
+        args=trl.GRPOConfig(**config),
+        train_dataset=datasets.Dataset.from_list(rows),
+        eval_dataset=datasets.Dataset.from_list(rows[:4]),
+        processing_class=tiny_tokenizer(),
+        callbacks=list(callbacks),
+    )
+    trainer.train(resume_from_checkpoint=resume)
+    return trainer
+
+
+def table_of(folder):
+    return pl.concat([pl.read_parquet(path) for path in sorted(Path(folder).glob("*.parquet"))])
+
+
+def parameters_of(trainer):
+    return [value.detach().numpy().tobytes() for value in trainer.model.state_dict().values()]
+
+
+UNLIKE = ("policycliff", "time", "per_second")
+
+
+def own_logs(trainer):
+    """What the trainer logs without the watcher's figures and without times."""
+    return [
+        {name: value for name, value in row.items() if not any(part in name for part in UNLIKE)}
+        for row in trainer.state.log_history
+    ]
+
+
+WEIGHTS = [1.0, 0.5, 0.25, 0.0, 1.0]
+
+
+def test_training_is_the_same_with_and_without_watching(tmp_path):
+    settings = {"eval_strategy": "steps", "eval_steps": 2, "per_device_eval_batch_size": 8, "reward_weights": WEIGHTS}
+    plain = trained(tmp_path / "plain", **settings)
+    state = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002 - the state that must not move
+    functions, watcher = watch(FUNCTIONS, truth="level", columns=["wanted"])
+    watched = trained(tmp_path / "watched", functions, [watcher], **settings)
+    assert watched.reward_func_names == plain.reward_func_names == ["has_a", "short", "has_b", "has_a", "Hidden"]
+    assert parameters_of(watched) == parameters_of(plain)
+    assert parameters_of(plain) != parameters_of(trained(tmp_path / "fewer", steps=1))
+    assert own_logs(watched) == own_logs(plain)
+    trained(tmp_path / "again", **settings)
+    assert torch.equal(torch.get_rng_state(), state[0])
+    assert np.random.get_state()[1].tolist() == state[1]  # noqa: NPY002
+
+
+def test_what_is_recorded_is_what_was_trained_on(tmp_path):
+    functions, watcher = watch(FUNCTIONS, truth="level", columns=["wanted"])
+    settings = {"log_completions": True, "reward_weights": WEIGHTS}
+    trainer = trained(tmp_path, functions, [watcher], **settings)
+    rows = table_of(tmp_path / "rollouts")
+    own = table_of(tmp_path / "completions")
+    assert rows["step"].to_list() == own["step"].to_list()
+    assert rows["prompt"].to_list() == own["prompt"].to_list()
+    assert rows["completion"].to_list() == own["completion"].to_list()
+    names = ["has_a", "short", "has_b", "has_a #2", "Hidden"]
+    for name in names[:3] + names[4:]:
+        scores = rows[name].fill_null(float("nan")).to_numpy().astype(np.float32)
+        np.testing.assert_array_equal(scores, own[name].to_numpy().astype(np.float32))
+    assert rows["short"].null_count() > 0
+    assert rows["group"].n_unique() == len(rows) / 4 == 8
+    assert rows["wanted"].to_list() == [prompt[0] for prompt in rows["prompt"]]
+    assert rows["truth"].to_list() == [1.0 + (prompt[0] == "a") for prompt in rows["prompt"]]
+    logs = [row for row in trainer.state.log_history if "reward" in row]
+    for row in logs:
+        assert row["policycliff/prompts"] == 2.0
+        assert row["policycliff/reward_mean"] == pytest.approx(row["reward"], abs=1e-6)
+        assert row["policycliff/zero_spread_share"] == row["frac_reward_zero_std"]
+        assert 0.0 <= row["policycliff/consequential_share"] <= row["policycliff/tied_share"]
+    written = json.loads((tmp_path / "rollouts" / "audit" / "audit.json").read_text(encoding="utf-8"))
+    assert written["settings"]["rewards"] == dict(zip(names, WEIGHTS, strict=True))
+    assert written["settings"]["missing"] == "zero"
+    assert [row["first"] for row in written["steps"]] == [1, 2, 3, 4]
+    assert policycliff.audit(tmp_path / "rollouts", missing="zero").to_dict()["rewards"] == written["rewards"]
+
+
+def test_every_tracker_gets_the_figures(tmp_path):
+    told = []
+
+    class Tracker(transformers.TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            told.append(dict(logs))
+
+    functions, watcher = watch([has_a])
+    # A tracker is called before the callbacks of the user.
+    settings = {"eval_strategy": "steps", "eval_steps": 2, "per_device_eval_batch_size": 8}
+    trained(tmp_path, functions, [Tracker(), watcher], **settings)
+    training = [logs for logs in told if "reward" in logs]
+    evaluation = [logs for logs in told if "eval_reward" in logs]
+    assert len(training) == 4
+    assert len(evaluation) == 2
+    assert all("policycliff/tied_share" in logs for logs in training)
+    assert all("eval_policycliff/tied_share" in logs and "policycliff/tied_share" not in logs for logs in evaluation)
+    held_out = table_of(tmp_path / "rollouts" / "evaluation")
+    assert held_out["step"].unique().to_list() == [2, 4]
+    assert len(held_out) == 2 * 4 * 4
+
+
+@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}, {"num_iterations": 2}])
+def test_a_resumed_training_has_every_step_once(tmp_path, settings):
+    settings = {"save_strategy": "steps", "save_steps": 2, **settings}
+    functions, watcher = watch(FUNCTIONS)
+    whole = trained(tmp_path / "whole", functions, [watcher], steps=4, **settings)
+    functions, watcher = watch(FUNCTIONS)
+    trained(tmp_path / "resumed", functions, [watcher], steps=4, **settings)
+    # Steps 3 and 4 are repeated from the checkpoint of step 2, once by the same callback and once by a new one.
+    checkpoint = str(tmp_path / "resumed" / "checkpoint-2")
+    trained(tmp_path / "resumed", functions, [watcher], resume=checkpoint, steps=4, **settings)
+    functions, watcher = watch(FUNCTIONS)
+    resumed = trained(tmp_path / "resumed", functions, [watcher], resume=checkpoint, steps=4, **settings)
+    assert parameters_of(resumed) == parameters_of(whole)
+    assert table_of(tmp_path / "resumed" / "rollouts").equals(table_of(tmp_path / "whole" / "rollouts"))
+
+
+def test_a_limit_stops_training_after_the_step(tmp_path):
+    functions, watcher = watch([has_a], limits={"reward_mean": (2.0, None)}, stop=True)
+    with pytest.warns(UserWarning, match="Training should stop"):
+        trainer = trained(tmp_path, functions, [watcher])
+    assert trainer.state.global_step == 1
+    functions, watcher = watch([has_a], limits={"reward_mean": (2.0, None)})
+    with pytest.warns(UserWarning, match="reward_mean should be at least 2"):
+        trainer = trained(tmp_path / "on", functions, [watcher])
+    assert trainer.state.global_step == 4
+
+
+def test_a_reward_may_be_the_truth(tmp_path):
+    functions, watcher = watch([has_a, short], truth="short")
+    trainer = trained(tmp_path, functions, [watcher], reward_weights=[1.0, 0.0])
+    written = json.loads((tmp_path / "rollouts" / "audit" / "audit.json").read_text(encoding="utf-8"))
+    assert written["settings"]["rewards"] == {"has_a": 1.0}
+    assert written["truth"]["column"] == "truth"
+    assert any("policycliff/exposure_mean" in row for row in trainer.state.log_history)
+    functions, watcher = watch([has_a, short], truth="short")
+    with pytest.raises(InvalidInputError, match="give it the weight 0"):
+        trained(tmp_path / "weighted", functions, [watcher])
+
+
+def test_models_and_nothing_are_handed_through():
+    model = torch.nn.Linear(1, 1)
+    functions, _ = watch([model, has_a, "org/model"])
+    assert functions[0] is model
+    assert functions[2] == "org/model"
+    with pytest.raises(InvalidInputError, match="no reward function"):
+        watch(None)
+    with pytest.raises(InvalidInputError, match="no figure 'x'"):
+        watch(has_a, limits={"x": 1.0})
+    with pytest.raises(InvalidInputError, match="no option 'rewards'"):
+        watch(has_a, rewards={"x": 1.0})
+
+
+def test_a_truth_that_is_no_number_costs_the_record_and_not_the_training(tmp_path):
+    functions, watcher = watch([has_a], truth="wanted")
+    with pytest.warns(RuntimeWarning, match="Training goes on"):
+        trainer = trained(tmp_path, functions, [watcher])
+    assert trainer.state.global_step == 4
+
+
+def test_errors_of_a_reward_function_stay_what_they_are(tmp_path):
+    def fails(prompts, completions, **kwargs):
+        raise ZeroDivisionError("of the user")
+
+    functions, watcher = watch([fails])
+    with pytest.raises(ZeroDivisionError, match="of the user"):
+        trained(tmp_path, functions, [watcher])
+
+
+PROCESSES = """
+    import sys
+    from tests.integrations.test_trl import FUNCTIONS, trained, watch
+
+    functions, watcher = watch(FUNCTIONS, sys.argv[1] + "/rollouts", limits={"prompts": 3.0}, stop=True)
+    settings = {"per_device_train_batch_size": 2, "num_generations": 4, "log_completions": True}
+    trainer = trained(sys.argv[1], functions, [watcher], steps=3, ddp_backend="gloo", **settings)
+    assert trainer.state.global_step == 3
+    functions, watcher = watch(FUNCTIONS, sys.argv[1] + "/stopped", limits={"prompts": 0.0}, stop=True)
+    trainer = trained(sys.argv[1] + "/second", functions, [watcher], steps=3, ddp_backend="gloo", **settings)
+    assert trainer.state.global_step == 1
+"""
+
+
+def test_two_processes_share_groups_and_stop_together(tmp_path):
+    root = Path(__file__).parents[2]
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(PROCESSES), encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(
+        [*command, str(script), str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    rows, own = table_of(tmp_path / "rollouts"), table_of(tmp_path / "completions")
+    assert len(rows) == 3 * 4
+    for name in ("step", "prompt", "completion", "has_b"):
+        assert rows[name].to_list() == own[name].to_list()
+    assert (rows.group_by("group").agg(pl.col("prompt").n_unique())["prompt"] == 1).all()
+
+
+def test_without_a_problem_there_is_no_warning_of_ours(tmp_path):
+    functions, watcher = watch([has_a])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trained(tmp_path, functions, [watcher])
+    assert not [item for item in caught if "policycliff" in str(item.message)]
