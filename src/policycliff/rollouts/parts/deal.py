@@ -41,7 +41,7 @@ def deal_of(table: Opened, parts: int) -> Deal:
     Raises:
         TableError: The table has no rows, a file is broken, or a score column holds no numbers.
     """
-    values = counts_of_source(table.source)
+    values = counts_of_source(table.source, table.columns)
     if not values.n_rows:
         raise TableError(f"{table.source.description} has columns but no rows.")
     columns = settle(table.columns, values)

@@ -22,20 +22,19 @@ from policycliff.ray_cluster import RETRIES, connected_ray, processors, result_o
 from policycliff.rollouts.parts.deal import Deal
 from policycliff.rollouts.parts.parts import Task, drawn_groups, first_rows_of
 from policycliff.rollouts.parts.ray_data import REMEDY
-from policycliff.rollouts.parts.scatter import PART, dealt_batches, table_of_part
+from policycliff.rollouts.parts.scatter import PART, dealt_batches, table_of_part, unusable_of_part
 from policycliff.rollouts.parts.scatter_on_ray import PackedPart, packed_parts, unpacked
 from policycliff.rollouts.parts.spill import spilled, temporary_folder
 from policycliff.rollouts.progress import Progress
+from policycliff.rollouts.reading.score_columns import Unusable, require_complete, together
 from policycliff.rollouts.reading.size import TableSize
 from policycliff.rollouts.reading.understand import Opened
 from policycliff.rollouts.rewards import rewards_of
-from policycliff.rollouts.table import RolloutTable, SkippedRows
+from policycliff.rollouts.table import SkippedRows
 from policycliff.shapes import Bool
 
 TASKS_A_PROCESSOR = 2
 """Tasks handed out for each processor: one that runs, one that waits."""
-
-_Work = Callable[[RolloutTable, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,10 @@ class Dealt:
     deal: Deal
     empty: pl.DataFrame
     skipped: tuple[SkippedRows, ...]
+
+
+_Work = Callable[[Dealt, int, pl.DataFrame, Any], Any]
+"""Work on the rows of one part: `work(dealt, index, frame, argument)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,11 @@ class PartsOnRay:
 
     def each(self, task: Task, arguments: Sequence[Any]) -> Iterator[Any]:
         """The task's result for every part, in their order."""
-        weights = dict(self.dealt.deal.columns.rewards)
-        return self.each_table(partial(_with_rewards, task=task, weights=weights, deal=self.dealt.deal), arguments)
+        drawn = self.drawn or [None] * self.count
+        return self.each_frame(partial(_task_on_part, task=task), list(zip(arguments, drawn, strict=True)))
 
-    def each_table(self, work: _Work, arguments: Sequence[Any]) -> Generator[Any, None, None]:
-        """The result of `work(table, argument)` for every part, in their order; a few of them are under way.
+    def each_frame(self, work: _Work, arguments: Sequence[Any]) -> Generator[Any, None, None]:
+        """The result of the work for every part, in their order; a few of them are under way.
 
         What is left after an error or an interrupt is cancelled.
         """
@@ -113,10 +116,9 @@ class PartsOnRay:
         return spilled(tree, self.folder / name)
 
     def _start(self, shared: Any, index: int, argument: Any) -> Any:
-        drawn = None if self.drawn is None else self.drawn[index]
         part = self.packed.get(index)
         block, row = (None, 0) if part is None else (part.block, part.row)
-        return task_of(_on_part, RETRIES).remote(shared, block, index, argument, row=row, drawn=drawn)
+        return task_of(_on_part, RETRIES).remote(shared, block, index, argument, row=row)
 
     def _oldest(self, waiting: deque[tuple[int, Any]]) -> Any:
         index, reference = waiting[0]
@@ -143,38 +145,43 @@ def parts_on_ray(
     packed = packed_parts(ray, found, deal, size, report)
     with temporary_folder(folder) as place:
         parts = PartsOnRay(ray, dealt, packed, place)
-        yield parts if deal.settings.sample is None else _sampled(parts, deal.settings.sample)
+        nothing = [None] * deal.parts
+        if deal.settings.missing == "error":
+            # A part would count its own only.
+            require_complete(together(parts.each_frame(_unusable, nothing)))
+        if deal.settings.sample is not None:
+            first_rows = list(parts.each_frame(_first_rows, nothing))
+            parts = replace(parts, drawn=drawn_groups(first_rows, deal.settings.sample, deal.settings.seed))
+        yield parts
 
 
-def _sampled(parts: PartsOnRay, size: int) -> PartsOnRay:
-    deal = parts.dealt.deal
-    every = replace(deal, settings=replace(deal.settings, sample=None))
-    whole = replace(parts, dealt=replace(parts.dealt, deal=every))
-    first_rows = list(whole.each_table(_first_rows, [None] * parts.count))
-    return replace(parts, drawn=drawn_groups(first_rows, size, deal.settings.seed))
-
-
-def _on_part(
-    shared: tuple[Dealt, _Work],
-    block: Any,
-    index: int,
-    argument: Any,
-    *,
-    row: int,
-    drawn: Bool[np.ndarray, " groups"] | None,
-) -> Any:
-    """On a worker: the table of a part, and the work on it."""
+def _on_part(shared: tuple[Dealt, _Work], block: Any, index: int, argument: Any, *, row: int) -> Any:
+    """On a worker: the rows of a part, and the work on them."""
     dealt, work = shared
     frame = dealt.empty if block is None else pl.concat(unpacked(block, row))
-    table = table_of_part(frame.rechunk(), dealt.deal, index, drawn)
+    return work(dealt, index, frame.rechunk(), argument)
+
+
+def _task_on_part(
+    dealt: Dealt,
+    index: int,
+    frame: pl.DataFrame,
+    argument: tuple[Any, Bool[np.ndarray, " groups"] | None],
+    *,
+    task: Task,
+) -> Any:
+    given, drawn = argument
+    table = table_of_part(frame, dealt.deal, index, drawn)
     if index == 0:
         table = replace(table, skipped=(*dealt.skipped, *table.skipped))
-    return work(table, argument)
+    return task(table, rewards_of(table, dict(dealt.deal.columns.rewards), dealt.deal.settings), given)
 
 
-def _with_rewards(table: RolloutTable, argument: Any, *, task: Task, weights: dict[str, float], deal: Deal) -> Any:
-    return task(table, rewards_of(table, weights, deal.settings), argument)
+def _first_rows(dealt: Dealt, index: int, frame: pl.DataFrame, _argument: None) -> np.ndarray:
+    """Of all groups: none is drawn yet."""
+    every = replace(dealt.deal, settings=replace(dealt.deal.settings, sample=None))
+    return first_rows_of(table_of_part(frame, every, index, None))
 
 
-def _first_rows(table: RolloutTable, _argument: None) -> np.ndarray:
-    return first_rows_of(table)
+def _unusable(dealt: Dealt, _index: int, frame: pl.DataFrame, _argument: None) -> list[Unusable]:
+    return unusable_of_part(frame, dealt.deal)

@@ -78,7 +78,7 @@ def _understood(table: Opened) -> _Found:
     if size_of(table.source).fits_in_memory:
         read = read_opened(table)
         return _Found(read.source, read.columns, table.settings, read.read.n_rows)
-    values = counts_of_source(table.source)
+    values = counts_of_source(table.source, table.columns)
     return _Found(table.source, settle(table.columns, values), table.settings, values.n_rows)
 
 

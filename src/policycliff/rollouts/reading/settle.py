@@ -14,7 +14,7 @@ import polars as pl
 from policycliff.rollouts.reading.columns import Columns, Role
 from policycliff.rollouts.reading.groups import first_equal
 from policycliff.rollouts.reading.read import TableSource, batches, collect
-from policycliff.rollouts.reading.rows import RowsRead
+from policycliff.rollouts.reading.rows import RowsRead, label_expression
 
 _ROWS_A_BATCH = 500_000
 
@@ -44,7 +44,7 @@ def counts_of_rows(read: RowsRead) -> ValueCounts:
     return ValueCounts(read.n_rows, lambda name: read.labels[name].null_count(), distinct)
 
 
-def counts_of_source(source: TableSource) -> ValueCounts:
+def counts_of_source(source: TableSource, columns: Columns) -> ValueCounts:
     """Counts without holding the rows, a pass over the table each; values are told apart by a 64-bit hash.
 
     Raises:
@@ -55,7 +55,8 @@ def counts_of_source(source: TableSource) -> ValueCounts:
         return int(collect(source, [question]).item())
 
     def distinct(names: tuple[str, ...]) -> int:
-        hashed = pl.struct(pl.col(name).hash(position) for position, name in enumerate(names)).hash(0)
+        values_of = [label_expression(source, name, columns) for name in names]
+        hashed = pl.struct(item.hash(place).alias(str(place)) for place, item in enumerate(values_of)).hash(0)
         found = batches(source, source.frame.select(hashed.alias("hash")), _ROWS_A_BATCH)
         values = np.concatenate([batch["hash"].to_numpy() for batch in found])
         values.sort()
