@@ -6,9 +6,9 @@ The model is made here: two layers over a vocabulary of a few words. Skipped whe
 import functools
 import json
 import os
+import socket
 import subprocess
 import sys
-import textwrap
 import warnings
 from pathlib import Path
 
@@ -269,39 +269,38 @@ def test_errors_of_a_reward_function_stay_what_they_are(tmp_path):
 
 
 PROCESSES = """
-    import sys
-    from tests.integrations.test_trl import FUNCTIONS, trained, watch
+import faulthandler, sys
+from tests.integrations.test_trl import FUNCTIONS, trained, watch
 
-    functions, watcher = watch(FUNCTIONS, sys.argv[1] + "/rollouts", limits={"prompts": 3.0}, stop=True)
-    settings = {"per_device_train_batch_size": 2, "num_generations": 4, "log_completions": True}
-    trainer = trained(sys.argv[1], functions, [watcher], steps=3, ddp_backend="gloo", **settings)
-    assert trainer.state.global_step == 3
-    functions, watcher = watch(FUNCTIONS, sys.argv[1] + "/stopped", limits={"prompts": 0.0}, stop=True)
-    trainer = trained(sys.argv[1] + "/second", functions, [watcher], steps=3, ddp_backend="gloo", **settings)
-    assert trainer.state.global_step == 1
+faulthandler.dump_traceback_later(240, exit=True)  # a process that waits for the other one for ever
+settings = {"per_device_train_batch_size": 2, "log_completions": True, "ddp_backend": "gloo", "steps": 3}
+for name, most, steps in (("on", 1.0, 3), ("stopped", 0.0, 1)):
+    functions, watcher = watch(FUNCTIONS, limits={"prompts": most}, stop=True)
+    trainer = trained(sys.argv[1] + "/" + name, functions, [watcher], **settings)
+    assert trainer.accelerator.num_processes == 2
+    assert trainer.state.global_step == steps
 """
 
 
 def test_two_processes_share_groups_and_stop_together(tmp_path):
-    root = Path(__file__).parents[2]
-    script = tmp_path / "train.py"
-    script.write_text(textwrap.dedent(PROCESSES), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(
-        [*command, str(script), str(tmp_path)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    rows, own = table_of(tmp_path / "rollouts"), table_of(tmp_path / "completions")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = {"PYTHONPATH": str(Path(__file__).parents[2]), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared = os.environ | place | {"OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESSES, str(tmp_path)], env=shared | {"RANK": rank, "LOCAL_RANK": rank}
+        )
+        for rank in ("0", "1")
+    ]
+    assert [process.wait() for process in started] == [0, 0]
+    rows, own = table_of(tmp_path / "on" / "rollouts"), table_of(tmp_path / "on" / "completions")
     assert len(rows) == 3 * 4
     for name in ("step", "prompt", "completion", "has_b"):
         assert rows[name].to_list() == own[name].to_list()
-    assert (rows.group_by("group").agg(pl.col("prompt").n_unique())["prompt"] == 1).all()
+    assert rows["group"].n_unique() == 3
+    assert table_of(tmp_path / "stopped" / "rollouts")["step"].unique().to_list() == [1]
 
 
 def test_without_a_problem_there_is_no_warning_of_ours(tmp_path):
