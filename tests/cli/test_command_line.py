@@ -223,7 +223,7 @@ def test_missing_error_stops_at_the_first_bad_score(tmp_path: Path) -> None:
         (["--json", "{folder}/x/../t.parquet"], "is the same file as the input"),
         (["--json", "{folder}/a", "--html", "{folder}/./a"], "is the same file as --json"),
         (["--html", "{folder}/x"], "is a directory; give a file"),
-        (["--html", "-"], "only --json may go to the standard output"),
+        (["--html", "-"], "--html - is not possible: give a file"),
         (["--drop-list", "/dev/null"], "is not a regular file"),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_a_format_loses_is_said(tmp_path: Path) -> None:
         (["analyze", "FILE", "--set", "a"], "NAME=VALUE"),
         (["analyze", "FILE", "--set", "a=1"], "options for environments only"),
         (["analyze", "FILE", "--json", "FILE"], "is the same file as"),
-        (["analyze", "FILE", "--html", "-"], "only --json may go to the standard output"),
+        (["analyze", "FILE", "--html", "-"], "--html - is not possible: give a file"),
         (["convert", "FILE", "FILE"], "another file than the input"),
         (["convert", "FILE", "out.txt"], "ends in .npz"),
         (["convert", "FILE", "no/such/folder/x.npz"], "folder that exists"),

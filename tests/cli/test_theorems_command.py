@@ -84,7 +84,7 @@ def test_any_source_will_do_and_its_components_are_used(tmp_path: Path) -> None:
         (["--only", "Prop 7.7"], "Prop 7.7"),
         (["--mdp", "nowhere.npz"], "nowhere.npz"),
         (["--json", "no/such/folder/x.json"], "does not exist"),
-        (["--html", "-"], "only --json may go to the standard output"),
+        (["--html", "-"], "--html - is not possible: give a file"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(arguments: list[str], message: str) -> None:

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from policycliff.cli.audit import settings_of
 from policycliff.cli.outputs import Outputs, write_all
 from policycliff.cli.process import exit_codes, print_result, rendered
 from policycliff.cli.progress import shown_progress
 from policycliff.cli.questions.asked import UNUSED
+from policycliff.cli.views import VIEWS
 from policycliff.errors import InvalidInputError
 from policycliff.rollouts.progress import Progress
 from policycliff.rollouts.questions.answer import Answer
@@ -37,19 +36,7 @@ def run_answer_command(
         with shown_progress(enabled=not asked.quiet) as progress:
             progress("reading", 0.0)
             result = ask(paths, settings, progress).to_dict()
-            contents = rendered(result, outputs, _page)
+            contents = rendered(result, outputs, VIEWS["answer"])
         write_all(contents)
         written.extend(contents)
-        print_result(result, outputs, _show, quiet=asked.quiet)
-
-
-def _page(result: dict[str, Any]) -> str:
-    from policycliff.report.answers.page import render_answer  # noqa: PLC0415 - Plotly is heavy and often not needed
-
-    return render_answer(result)
-
-
-def _show(result: dict[str, Any], console: Console) -> None:
-    from policycliff.report.answers.terminal import print_answer  # noqa: PLC0415 - only where something is printed
-
-    print_answer(result, console)
+        print_result(result, outputs, VIEWS["answer"], quiet=asked.quiet)

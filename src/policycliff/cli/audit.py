@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
-from rich.console import Console
 
 from policycliff.cli.conditions import Condition, parse_condition
 from policycliff.cli.outputs import Outputs, drop_list_text, json_text, write_all
 from policycliff.cli.process import FAILED, PatientConsole, exit_codes, print_result, rendered, unbroken_output
 from policycliff.cli.progress import shown_progress
 from policycliff.cli.recognition import print_recognition
+from policycliff.cli.views import VIEWS
+from policycliff.errors import InvalidInputError
+from policycliff.report.redact import redacted
 from policycliff.report.text import one_line
 from policycliff.rollouts.audit import Audit, audit_table
 from policycliff.rollouts.parts.opened import Work
@@ -45,11 +47,14 @@ def run_audit_command(
     settings_path: Path | None,
     outputs: Outputs,
     work: Work,
+    redact: bool,
     dry_run: bool,
     quiet: bool,
 ) -> None:
     """Audit files as the options say."""
     with exit_codes() as written:
+        if redact:
+            _require_no_names(outputs)
         settings, fail_on = settings_of(given, settings_path)
         conditions = [parse_condition(text) for text in fail_on]
         paths = find_tables(tables)
@@ -58,7 +63,7 @@ def run_audit_command(
             with unbroken_output():
                 _print_recognition(list(paths), settings, outputs)
             return
-        asked = Asked(list(paths), settings, work)
+        asked = Asked(list(paths), settings, work, redact=redact)
         _audit(asked, outputs, conditions=conditions, quiet=quiet, written=written)
 
 
@@ -108,7 +113,7 @@ def _each(parse: Callable[[str], tuple[str, Any]], texts: list[str] | None) -> t
 
 def _print_recognition(paths: list[Path], settings: AuditSettings, outputs: Outputs) -> None:
     found = recognise(paths, settings)
-    if outputs.json_to_stdout():
+    if outputs.stdout() == "--json":
         typer.echo(json_text(found), nl=False)
         return
     print_recognition(found, PatientConsole())
@@ -117,43 +122,37 @@ def _print_recognition(paths: list[Path], settings: AuditSettings, outputs: Outp
 
 
 class Asked(NamedTuple):
-    """What is to be audited, how, and where."""
+    """What is to be audited, how, where, and whether the texts of the data are to be left out."""
 
     paths: list[Path]
     settings: AuditSettings
     work: Work
+    redact: bool = False
 
 
 def _audit(asked: Asked, outputs: Outputs, *, conditions: list[Condition], quiet: bool, written: list[Path]) -> None:
     with shown_progress(enabled=not quiet) as progress:
         progress("reading", 0.0)
         found = audit_table(asked.paths, asked.settings, asked.work, progress)
-        contents = _contents(found, outputs)
-    result = found.to_dict()
+        result = redacted(found.to_dict()) if asked.redact else found.to_dict()
+        contents = rendered(result, outputs, VIEWS["audit"]) | _drop_list(found, outputs)
     write_all(contents)
     written.extend(contents)
-    print_result(result, outputs, _show, quiet=quiet)
+    print_result(result, outputs, VIEWS["audit"], quiet=quiet)
     _judge(conditions, result)
 
 
-def _contents(found: Audit, outputs: Outputs) -> dict[Path, str]:
-    """What goes into which file, rendered before anything is written."""
-    contents, drop_list = rendered(found.to_dict(), outputs, _page), outputs.files().get("--drop-list")
-    if drop_list is not None:
-        contents[drop_list] = drop_list_text(found.drop_list, drop_list)
-    return contents
+def _drop_list(found: Audit, outputs: Outputs) -> dict[Path, str]:
+    path = outputs.drop_list
+    return {} if path is None else {path: drop_list_text(found.drop_list, path)}
 
 
-def _page(result: dict[str, Any]) -> str:
-    from policycliff.report.html import render_html  # noqa: PLC0415 - Plotly is heavy and often not needed
-
-    return render_html(result)
-
-
-def _show(result: dict[str, Any], console: Console) -> None:
-    from policycliff.report.terminal import print_audit  # noqa: PLC0415 - only where something is printed
-
-    print_audit(result, console)
+def _require_no_names(outputs: Outputs) -> None:
+    if outputs.drop_list is not None:
+        raise InvalidInputError(
+            "--drop-list writes the names of prompts, which --redact leaves out. Leave one of them out; the JSON's "
+            "advice.drop_list has the rows of the prompts."
+        )
 
 
 def _judge(conditions: list[Condition], result: dict[str, Any]) -> None:

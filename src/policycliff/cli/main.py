@@ -57,6 +57,10 @@ _COMMANDS = {
         "policycliff.cli.commands.audit:demo",
         "Audit the data that ships with policycliff: programs graded by weak tests, with hidden tests as the truth.",
     ),
+    "report": Listed(
+        "policycliff.cli.commands.report:report",
+        "Show a saved result again, as a report, a page or a comment; nothing is computed, and no table is needed.",
+    ),
     "theorems": Listed(
         "policycliff.cli.commands.theorems:theorems",
         "Run every statement of the paper, and the results beyond it: claimed beside measured, with a verdict.",

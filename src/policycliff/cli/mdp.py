@@ -1,16 +1,15 @@
 """The work of `policycliff mdp analyze` and `mdp convert`. Imports what is heavy."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from policycliff.cli.given_source import input_files, pairs_of
 from policycliff.cli.outputs import Outputs, write_all
 from policycliff.cli.process import exit_codes, print_result, rendered, unbroken_output
 from policycliff.cli.progress import shown_progress
+from policycliff.cli.views import VIEWS
 from policycliff.cliffs.verdict.analysis import analyze_mdp
 from policycliff.mdp.messages import fail
 from policycliff.mdp.sources.environments import parse_options
@@ -41,10 +40,10 @@ def run_analyze_command(
             result = analyze_mdp(
                 source, weights=mixture, reward_error=reward_error, exact=exact, progress=progress
             ).to_dict()
-            contents = rendered(result, outputs, _page)
+            contents = rendered(result, outputs, VIEWS["mdp"])
         write_all(contents)
         written.extend(contents)
-        print_result(result, outputs, _show, quiet=quiet)
+        print_result(result, outputs, VIEWS["mdp"], quiet=quiet)
 
 
 def run_convert_command(
@@ -114,15 +113,3 @@ def _lost(source: MDPSource, out: Path) -> list[str]:
     if ending in {".tra", ".drn"} and len(source.reward_names) > 1:
         lost.append("The format holds no weights of the rewards.")
     return lost
-
-
-def _page(result: dict[str, Any]) -> str:
-    from policycliff.report.mdp.page import render_mdp  # noqa: PLC0415 - Plotly is heavy
-
-    return render_mdp(result)
-
-
-def _show(result: dict[str, Any], console: Console) -> None:
-    from policycliff.report.mdp.terminal import print_mdp  # noqa: PLC0415 - only where something is printed
-
-    print_mdp(result, console)

@@ -162,6 +162,14 @@ JsonOut = Annotated[
     Path | None, _output("--json", metavar="OUT", help="Write every figure as JSON (- for the output).")
 ]
 HtmlOut = Annotated[Path | None, _output("--html", metavar="OUT", help="Write the report as one page.")]
+MarkdownOut = Annotated[
+    Path | None,
+    _output("--markdown", metavar="OUT", help="Write a comment for a pull request on GitHub (- for the output)."),
+]
+Redact = Annotated[
+    bool,
+    _output("--redact", help="Leave every text of the data out of all outputs; figures, rows and column names stay."),
+]
 DemoHtml = Annotated[Path, typer.Option("--html", metavar="OUT", help="Where to write the report.")]
 DropList = Annotated[
     Path | None,

@@ -19,21 +19,31 @@ STDOUT = Path("-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """Where the results go; `-` means the standard output (JSON only)."""
+    """Where the results go; `-` means the standard output, for one of JSON and Markdown."""
 
     json: Path | None = None
     html: Path | None = None
+    markdown: Path | None = None
     out: Path | None = None
     drop_list: Path | None = None
 
-    def json_to_stdout(self) -> bool:
-        """Whether the standard output is taken by the JSON."""
-        return self.json == STDOUT
+    def stdout(self) -> str | None:
+        """The option whose result takes the standard output."""
+        return next((option for option, path in self._given().items() if path == STDOUT), None)
 
     def files(self) -> dict[str, Path]:
         """Option to path of the files to write."""
-        named = {"--json": self.json, "--html": self.html, "--out": self.out, "--drop-list": self.drop_list}
-        return {name: path for name, path in named.items() if path is not None and not self._is_stdout(name, path)}
+        return {option: path for option, path in self._given().items() if path != STDOUT}
+
+    def _given(self) -> dict[str, Path]:
+        named = {
+            "--json": self.json,
+            "--html": self.html,
+            "--markdown": self.markdown,
+            "--out": self.out,
+            "--drop-list": self.drop_list,
+        }
+        return {option: path for option, path in named.items() if path is not None}
 
     def require_writable(self, inputs: Iterable[Path]) -> None:
         """Refuse paths that cannot be written, twice the same, or one of the inputs.
@@ -41,6 +51,7 @@ class Outputs:
         Raises:
             InvalidInputError: Names the option and the path.
         """
+        self._require_one_on_stdout()
         taken = {path.resolve(): f"the input {path}" for path in inputs}
         for option, path in self.files().items():
             place = path.resolve()
@@ -50,11 +61,13 @@ class Outputs:
             _require_file(option, path)
             _require_folder(option, path)
 
-    @staticmethod
-    def _is_stdout(option: str, path: Path) -> bool:
-        if path == STDOUT and option != "--json":
-            raise InvalidInputError(f"{option} - is not possible: only --json may go to the standard output.")
-        return path == STDOUT
+    def _require_one_on_stdout(self) -> None:
+        there = [option for option, path in self._given().items() if path == STDOUT]
+        for option in there:
+            if option not in {"--json", "--markdown"}:
+                raise InvalidInputError(f"{option} - is not possible: give a file (--json - for the output).")
+        if len(there) > 1:
+            raise InvalidInputError(f"{' and '.join(there)} cannot both go to the standard output. Give one a file.")
 
 
 def write_all(contents: dict[Path, str]) -> None:

@@ -4,22 +4,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
 
 from policycliff.cli.outputs import Outputs, json_text
+from policycliff.cli.views import Result, Views
 from policycliff.errors import PolicyCliffError
 from policycliff.report.text import one_line
 
 FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
-_WRITTEN = {"--json": "Figures", "--html": "Report", "--drop-list": "Prompts to drop"}
-
-Result = dict[str, Any]
+_WRITTEN = {"--json": "Figures", "--html": "Report", "--markdown": "Comment", "--drop-list": "Prompts to drop"}
 
 
 @contextmanager
@@ -81,22 +79,19 @@ def unbroken_output() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def rendered(result: Result, outputs: Outputs, page: Callable[[Result], str]) -> dict[Path, str]:
-    """The JSON and the page, before anything is written; `page` is called only where one is asked for."""
-    chosen, contents = outputs.files(), {}
-    if "--json" in chosen:
-        contents[chosen["--json"]] = json_text(result)
-    if "--html" in chosen:
-        contents[chosen["--html"]] = page(result)
-    return contents
+def rendered(result: Result, outputs: Outputs, views: Views) -> dict[Path, str]:
+    """The JSON, the page and the comment, before anything is written; each only where it is asked for."""
+    makers = {"--json": json_text, "--html": views.page, "--markdown": views.markdown}
+    return {path: makers[option](result) for option, path in outputs.files().items() if option in makers}
 
 
-def print_result(result: Result, outputs: Outputs, show: Callable[[Result, Console], None], *, quiet: bool) -> None:
-    """The JSON, or what `show` prints and the files that were written, or nothing."""
+def print_result(result: Result, outputs: Outputs, views: Views, *, quiet: bool) -> None:
+    """The JSON or the comment, or what is shown in a terminal and the files that were written, or nothing."""
+    taken = outputs.stdout()
     with unbroken_output():
-        if outputs.json_to_stdout():
-            typer.echo(json_text(result), nl=False)
+        if taken is not None:
+            typer.echo(json_text(result) if taken == "--json" else views.markdown(result), nl=False)
         elif not quiet:
-            show(result, PatientConsole())
+            views.show(result, PatientConsole())
             for option, path in outputs.files().items():
                 typer.echo(f"{_WRITTEN[option]}: {path}")

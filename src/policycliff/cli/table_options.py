@@ -69,6 +69,8 @@ TABLE_OPTIONS = (
     TableOption("dry_run", opt.DryRun, _AUDIT, default=False, is_setting=False),
     TableOption("json", opt.JsonOut, _ASKING, is_setting=False),
     TableOption("html", opt.HtmlOut, _ASKING, is_setting=False),
+    TableOption("markdown", opt.MarkdownOut, _AUDIT, is_setting=False),
+    TableOption("redact", opt.Redact, _AUDIT, default=False, is_setting=False),
     TableOption("drop_list", opt.DropList, _AUDIT, is_setting=False),
     TableOption("quiet", opt.Quiet, _EVERY, default=False, is_setting=False),
 )

@@ -4,12 +4,12 @@ from functools import partial
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from policycliff.cli.given_source import input_files, pairs_of
 from policycliff.cli.outputs import Outputs, write_all
 from policycliff.cli.process import FAILED, exit_codes, print_result, rendered
 from policycliff.cli.progress import shown_progress
+from policycliff.cli.views import VIEWS
 from policycliff.mdp.sources.environments import parse_options
 from policycliff.mdp.sources.read import read_source
 from policycliff.mdp.sources.source import MDPSource
@@ -36,6 +36,7 @@ def run_theorems_command(
     quiet: bool,
 ) -> None:
     """Run the statements, write the files, print the table; code 1 if one is contradicted."""
+    views = VIEWS["theorems"]._replace(show=partial(VIEWS["theorems"].show, details=details))
     with exit_codes() as written:
         outputs.require_writable([] if source is None else input_files(source))
         settings = parse_options(pairs_of(options, "--set"))
@@ -50,10 +51,10 @@ def run_theorems_command(
                 with_figures=bool(outputs.files()),
                 progress=progress,
             ).to_dict()
-            contents = rendered(result, outputs, _page)
+            contents = rendered(result, outputs, views)
         write_all(contents)
         written.extend(contents)
-        print_result(result, outputs, partial(_show, details=details), quiet=quiet)
+        print_result(result, outputs, views, quiet=quiet)
         if result["n_failed"]:
             raise typer.Exit(FAILED)
 
@@ -64,15 +65,3 @@ def _components(own: MDPSource | None) -> dict[str, Any]:
         return {}
     total = float(own.weights.sum())
     return {"rewards": own.rewards, "weights": own.weights / total if total > 0.0 else own.weights}
-
-
-def _page(result: dict[str, Any]) -> str:
-    from policycliff.report.theorems.page import render_theorems  # noqa: PLC0415 - Plotly is heavy
-
-    return render_theorems(result)
-
-
-def _show(result: dict[str, Any], console: Console, *, details: bool) -> None:
-    from policycliff.report.theorems.terminal import print_theorems  # noqa: PLC0415 - only where something is printed
-
-    print_theorems(result, console, details=details)

@@ -1,13 +1,11 @@
 """The tables of the terminal report: rewards, pairs, weights, price of degeneracy."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from policycliff.report.format import interval, number, percent, percent_interval
+from policycliff.report.format import number, percent
+from policycliff.report.reward_rows import REWARD_ROWS, Figures, Parts, mean_parts, share_parts
 from policycliff.report.summary import Result, shown_rewards
 from policycliff.report.text import in_two, short
 from policycliff.rollouts.settings import EFFECTIVE
@@ -17,10 +15,6 @@ _WIDE_CELL = 22
 _NARROW_CELL = 15
 _MOST_PAIRS = 4
 _WIDE_SCREEN = 100
-
-Figures = Mapping[str, Any]
-Parts = tuple[str, str]
-"""What a cell says and, in brackets, how sure it is."""
 
 
 def rewards_table(result: Result, width: int) -> Table:
@@ -33,7 +27,7 @@ def rewards_table(result: Result, width: int) -> Table:
     table.add_column("reward", no_wrap=True)
     for name in shown:
         table.add_column(Text(_heading(name, rewards[name], wide=wide)), justify="right", overflow="fold")
-    for label, cell in _ROWS:
+    for label, cell in REWARD_ROWS:
         cells = [cell(rewards[name]) for name in shown]
         if any(cells):
             table.add_row(label, *(_cell(parts, wide=wide) for parts in cells))
@@ -52,11 +46,11 @@ def pairs_table(result: Result, width: int) -> Table | None:
     for heading in ("best sets\ndiffer", "no best\nin common", "rank\ncorr.", "policy\nmoves (TV)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for pair in pairs[:_MOST_PAIRS]:
-        disjoint = _share("best_disjoint_share")(pair)
+        disjoint = share_parts("best_disjoint_share")(pair)
         others = (
-            _share("best_changes_share")(pair),
-            _mean(pair["rank_correlation"]),
-            _mean(pair["total_variation"]) or ("not estimable", ""),
+            share_parts("best_changes_share")(pair),
+            mean_parts(pair["rank_correlation"]),
+            mean_parts(pair["total_variation"]) or ("not estimable", ""),
         )
         changes, correlation, shift = (_cell(parts if wide else _bare(parts), wide=True) for parts in others)
         label = Text(f"{short(pair['first'], 20)} /\n{short(pair['second'], 20)}")
@@ -101,7 +95,7 @@ def price_table(result: Result) -> Table | None:
         if stratum["prompts"]:
             levels = ("sampling_truth", "worst_truth", "best_truth", "largest_truth")
             cells = [number(stratum[level]["value"]) for level in levels]
-            chance = _cell(_mean(stratum["exposure"]), wide=True)
+            chance = _cell(mean_parts(stratum["exposure"]), wide=True)
             table.add_row(f"{label} ({stratum['prompts']:,})", *cells, chance)
     return table
 
@@ -138,81 +132,6 @@ def _cell(parts: Parts | None, *, wide: bool) -> Text:
     return Text.assemble(value, " " if wide else "\n", (f"({sure})", "dim"))
 
 
-def _share(key: str) -> Callable[[Figures], Parts | None]:
-    def cell(figures: Figures) -> Parts | None:
-        figure = figures.get(key)
-        if figure is None or figure["value"] is None:
-            return None
-        return percent(figure["value"]), percent_interval(figure)
-
-    return cell
-
-
-def _mean(figure: Figures | None) -> Parts | None:
-    if figure is None or figure["value"] is None:
-        return None
-    return number(figure["value"]), interval(figure)
-
-
 def _bare(parts: Parts | None) -> Parts | None:
     """Without the interval, where there is no room for it."""
     return None if parts is None else (parts[0], "")
-
-
-def _tied_size(figures: Figures) -> Parts | None:
-    figure = figures.get("tied_size_mean")
-    if figure is None:
-        return None
-    return ("no ties", "") if figure["value"] is None else _mean(figure)
-
-
-def _solved(figures: Figures) -> Parts | None:
-    if "zero_spread_solved_share" not in figures:
-        return None
-    solved, unsolved = (figures[f"zero_spread_{kind}_share"]["value"] for kind in ("solved", "unsolved"))
-    return f"{percent(solved)} / {percent(unsolved)}", ""
-
-
-def _radius(figures: Figures) -> Parts | None:
-    quantiles = figures.get("radius", {}).get("quantiles")
-    return None if quantiles is None else (number(quantiles["p50"]), "")
-
-
-def _gain(figures: Figures) -> Parts | None:
-    if "gain" not in figures:
-        return None
-    return ("no spread", "") if figures["gain"] is None else (number(figures["gain"]["p50"]), "")
-
-
-def _flips(figures: Figures) -> Parts | None:
-    if "flip_shares" not in figures:
-        return None
-    if figures["scale"]["origin"] == "constant":
-        return "constant", ""
-    figure = figures["flip_shares"][-1]["untied_share"]
-    return percent(figure["value"]), percent_interval(figure)
-
-
-def _noise(figures: Figures) -> Parts | None:
-    noise = figures["noise"]
-    if noise["sigma"] is None:
-        return noise["origin"], ""
-    sigma = noise["sigma"]
-    if not noise["samples"] or sigma["high"] is None:
-        return number(sigma["value"]), ""
-    return number(sigma["value"]), interval(sigma)
-
-
-_ROWS: tuple[tuple[str, Callable[[Figures], Parts | None]], ...] = (
-    ("tied at the top", _share("tied_share")),
-    ("  consequentially", _share("consequential_share")),
-    ("  those with spread", _share("consequential_with_spread_share")),
-    ("  behaviours in a tie", _tied_size),
-    ("zero spread", _share("zero_spread_share")),
-    ("  solved / not", _solved),
-    ("radius, median", _radius),
-    ("others flip at 0.1 scale", _flips),
-    ("noise of one score", _noise),
-    ("flip when scored again", _share("flip_probability_mean")),
-    ("gain 1/(std+eps), med.", _gain),
-)

@@ -8,7 +8,7 @@ the replacement character.
 import re
 
 _UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u206f\ufffe\uffff\ud800-\udfff]"
 )
 _BREAKABLE = re.compile("[_./: -](?=.)")
 _ONE_LINE = 14

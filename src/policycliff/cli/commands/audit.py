@@ -23,8 +23,9 @@ def audit(options: dict[str, Any], table: opt.Table) -> None:
         table,
         settings_among(options),
         settings_path=options["settings"],
-        outputs=Outputs(json=options["json"], html=options["html"], drop_list=options["drop_list"]),
+        outputs=Outputs(**{name: options[name] for name in ("json", "html", "markdown", "drop_list")}),
         work=Work(executor=executor and executor.value, folder=options["temporary_folder"]),
+        redact=options["redact"],
         dry_run=options["dry_run"],
         quiet=options["quiet"],
     )

@@ -83,14 +83,15 @@ def _table(result: Result) -> Table:
         cells = [
             Text(row["number"]),
             Text(row["title"]),
-            Text(_example_text(example)),
+            Text(example_text(example)),
             Text(verdict, style=STYLES[verdict]),
         ]
         table.add_row(*cells, *([Text(tally(row["counts"]))] if several else []))
     return table
 
 
-def _example_text(example: Mapping[str, Any] | None) -> str:
+def example_text(example: Mapping[str, Any] | None) -> str:
+    """What was measured on the example, beside what is claimed, or why nothing was."""
     if example is None:
         return ""
     if example["verdict"] in {"hypothesis not met", "not measured"} or not example["claims"]:

@@ -1,0 +1,1 @@
+"""Results as Markdown for a comment on GitHub: pure functions of the JSON."""
