@@ -18,13 +18,13 @@ def print_recognition(found: dict[str, Any], console: Console) -> None:
     console.print(_columns(found["columns"]))
     console.print(
         _plain(
-            f"{found['prompts']} prompts, {found['completions']} completions, {found['behaviours']} behaviours; "
+            f"{found['prompts']} prompts, {found['completions']} completions{_behaviours(found)}; "
             f"{sizes['min']} to {sizes['max']} completions a prompt (median {sizes['median']:g})."
         )
     )
     for item in found["skipped"]:
         console.print(_plain(f"{item['count']} {item['unit']}: {item['reason']}."))
-    for name, count in found["unusable_scores"].items():
+    for name, count in (found["unusable_scores"] or {}).items():
         if any(count.values()):
             told = ", ".join(f"{number} {kind}" for kind, number in count.items() if number)
             console.print(_plain(f"{name}: {told} scores."))
@@ -32,6 +32,10 @@ def print_recognition(found: dict[str, Any], console: Console) -> None:
         console.print(_plain(f"{found['duplicate_rows']} rows repeat another row whole (kept: they are draws)."))
     for note in found["notes"]:
         console.print(_plain(f"Note: {note}"))
+
+
+def _behaviours(found: dict[str, Any]) -> str:
+    return "" if found["behaviours"] is None else f", {found['behaviours']} behaviours"
 
 
 def _columns(columns: dict[str, Any]) -> Table:

@@ -21,7 +21,7 @@ from policycliff.rollouts.analyses.drop_list import DROP_LIST_SCHEMA
 from policycliff.rollouts.analyses.verdict import verdict
 from policycliff.rollouts.analyses.whole import WholeTable, whole_table
 from policycliff.rollouts.intervals import RESAMPLES, finished
-from policycliff.rollouts.parts.opened import Executor, Work, opened_parts
+from policycliff.rollouts.parts.opened import Work, opened_parts
 from policycliff.rollouts.parts.parts import Parts, audit_parts, survey_parts
 from policycliff.rollouts.progress import Progress, silent, within
 from policycliff.rollouts.reading.about import AboutTable, size_notes
@@ -65,7 +65,7 @@ class Audit:
 def audit(
     table: Any,
     *,
-    executor: Executor | None = None,
+    executor: str | None = None,
     temporary_folder: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,

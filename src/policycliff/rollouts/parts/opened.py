@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from policycliff.errors import InvalidInputError
 from policycliff.rollouts.parts.deal import Deal, deal_of
@@ -19,7 +19,7 @@ from policycliff.rollouts.reading.size import size_of
 from policycliff.rollouts.reading.understand import Opened, opened
 from policycliff.rollouts.settings import AuditSettings
 
-Executor = Literal["memory", "disk", "ray"]
+EXECUTORS = ("memory", "disk", "ray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +32,15 @@ class Work:
         parts: Number of parts; None to go by the table's size.
     """
 
-    executor: Executor | None = None
+    executor: str | None = None
     folder: Path | None = None
     parts: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.executor is not None and self.executor not in EXECUTORS:
+            raise InvalidInputError(f"executor must be one of {', '.join(EXECUTORS)}, or None; got {self.executor!r}.")
+        if self.parts is not None and self.parts < 1:
+            raise InvalidInputError(f"parts must be a positive number, got {self.parts}.")
 
 
 @contextmanager

@@ -1,18 +1,20 @@
 """How a table is understood, without a figure: what `--dry-run` shows."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.reading.load import load_opened
-from policycliff.rollouts.reading.size import MOST_ROWS_IN_MEMORY, size_of
+from policycliff.rollouts.reading.glance import glance
+from policycliff.rollouts.reading.load import LoadedRollouts, load_opened
+from policycliff.rollouts.reading.size import size_of
 from policycliff.rollouts.reading.understand import opened
 from policycliff.rollouts.settings import AuditSettings
 
 
 def recognise(table: object, settings: AuditSettings) -> dict[str, Any]:
     """Columns with the reason for each, groups with their sizes, what is left out and why; as JSON types.
+
+    Of a table larger than memory, what needs all its texts and scores is None.
 
     >>> import polars as pl
     >>> frame = pl.DataFrame({"prompt": ["p", "p"], "completion": ["a", "b"], "reward": [1.0, 0.0]})
@@ -24,14 +26,10 @@ def recognise(table: object, settings: AuditSettings) -> dict[str, Any]:
         PolicyCliffError: As `load_rollouts`.
     """
     found = opened(table, settings)
-    shown = found
-    notes: list[str] = []
-    if not size_of(found.source).fits_in_memory:
-        beginning = replace(found.source, frame=found.source.frame.head(MOST_ROWS_IN_MEMORY))
-        original = replace(found.original, frame=found.original.frame.head(MOST_ROWS_IN_MEMORY))
-        shown = replace(found, source=beginning, original=original)
-        notes = [f"a large table: only its first {MOST_ROWS_IN_MEMORY:,} rows were looked at."]
-    loaded = load_opened(shown)
+    return _recognised(load_opened(found)) if size_of(found.source).fits_in_memory else glance(found)
+
+
+def _recognised(loaded: LoadedRollouts) -> dict[str, Any]:
     rollouts = loaded.table
     sizes = np.diff(rollouts.offsets)
     scored = (*rollouts.rewards, *([] if rollouts.truth is None else [rollouts.truth]))
@@ -52,5 +50,5 @@ def recognise(table: object, settings: AuditSettings) -> dict[str, Any]:
             for column in scored
         },
         "skipped": [{"reason": item.reason, "count": item.count, "unit": item.unit} for item in rollouts.skipped],
-        "notes": [*notes, *loaded.notes],
+        "notes": list(loaded.notes),
     }
