@@ -35,6 +35,7 @@ class RolloutFiles:
         self._parts: dict[int, int] = {}
         self._earlier: dict[int, list[Path]] = {}
         self._has_truth: bool | None = None
+        self._version = version("policycliff")
         found = sorted(folder.glob("step-*.parquet")) if folder.is_dir() else []
         for path in found:
             step, _, of_rank = _parsed(path)
@@ -59,7 +60,8 @@ class RolloutFiles:
         if self._has_truth is None:
             self._has_truth = rows.truth is not None
         part = self._parts.get(step, 0)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._parts:
+            self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"step-{step:08d}-part-{part:04d}-rank-{self._rank:05d}.parquet"
         for old in self._earlier.pop(step, ()):
             old.unlink(missing_ok=True)
@@ -103,7 +105,7 @@ class RolloutFiles:
             fixed[TRUTH] = TRUTH
         described = {
             "schema": SCHEMA,
-            "policycliff": version("policycliff"),
+            "policycliff": self._version,
             "format": "recorder",
             "fixed": fixed,
             "notes": [],
@@ -113,8 +115,9 @@ class RolloutFiles:
         try:
             frame.write_parquet(staged, metadata={METADATA_KEY: json.dumps(described, ensure_ascii=False)})
             staged.replace(path)
-        finally:
+        except BaseException:
             staged.unlink(missing_ok=True)
+            raise
 
 
 def _parsed(path: Path) -> tuple[int, int, int]:
