@@ -82,6 +82,24 @@ def test_exact_ties_of_decimals(tmp_path):
     assert recorder.add(["p"] * 2, ["x", "y"], scores)["policycliff/tied_share"] == 1.0
 
 
+def test_scores_of_few_bits_are_the_decimals_that_they_print_as(tmp_path):
+    recorder = Recorder(tmp_path, rewards={"r": 1.0})
+    given = (np.array([0.1, 0.7], dtype=np.float32), [np.float32(0.1), 0.7], [0.1, None], np.array([1, 0]))
+    for scores in given:
+        recorder.add(["p"] * 2, ["x", "y"], {"r": scores})
+    rows = rows_in(tmp_path)
+    assert rows["r"].to_list() == [0.1, 0.7, 0.1, 0.7, 0.1, None, 1.0, 0.0]
+    assert rows["r"].dtype == pl.Float64
+
+
+def test_tensors_are_scores(tmp_path):
+    torch = pytest.importorskip("torch")
+    recorder = Recorder(tmp_path, rewards={"r": 1.0})
+    recorder.add(["p"] * 2, ["x", "y"], {"r": torch.tensor([0.1, 0.7], requires_grad=True)}, truth=torch.tensor([1, 0]))
+    recorder.add(["p"] * 2, ["x", "y"], {"r": torch.tensor([0.5, 2.0], dtype=torch.bfloat16)})
+    assert rows_in(tmp_path)["r"].to_list() == [0.1, 0.7, 0.5, 2.0]
+
+
 def test_what_cannot_be_known_is_left_out(tmp_path):
     recorder = Recorder(tmp_path, rewards={"correct": 1.0})
     figures = recorder.add(["p"] * 2, ["x", "y"], {"correct": [1, 1]})

@@ -1,4 +1,4 @@
-"""Watched reward functions, without a trainer: what comes back is what they said, and what is noted is what they saw."""
+"""Watched reward functions, without a trainer: what they said comes back, and is noted with what they saw."""
 
 import asyncio
 import functools

@@ -97,12 +97,26 @@ def completion_text(completion: Any) -> str | None:
 
 
 def score_column(name: str, values: Any, count: int) -> pl.Series:
-    """Scores of a list, array or tensor as a float column; None stays missing, and a 32-bit float one."""
+    """Scores of a list, array or tensor as a column of float64; None stays missing.
+
+    As in the audit, a number of fewer bits was meant as the decimal that it is printed as: 0.1f is 0.1. All files of a
+    run then have columns of one type.
+
+    >>> score_column("r", np.array([0.1, 0.2], dtype=np.float32), 2).to_list()
+    [0.1, 0.2]
+    """
     listed = _of_length(name, _plain(values), count)
-    if isinstance(listed, np.ndarray):
-        kind = pl.Float32 if listed.dtype == np.float32 else pl.Float64
-        return pl.Series(name, listed.astype(np.float32 if kind is pl.Float32 else np.float64), dtype=kind)
-    return pl.Series(name, [None if item is None else float(item) for item in listed], dtype=pl.Float64)
+    if not isinstance(listed, np.ndarray):
+        return pl.Series(name, [_number(item) for item in listed], dtype=pl.Float64)
+    if listed.dtype.kind == "f" and listed.dtype.itemsize < 8:
+        listed = listed.astype(np.str_)
+    return pl.Series(name, listed.astype(np.float64))
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return None
+    return float(str(value)) if isinstance(value, np.floating) else float(value)
 
 
 def _is_plain_chat(value: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policycliff.integrations.live.caution import first_trouble
-from policycliff.integrations.live.rows import completion_text, prompt_text
+from policycliff.integrations.live.rows import completion_text, prompt_text, score_column
 
 Columns = dict[str, list[Any]]
 
@@ -50,7 +50,8 @@ class Seen:
             if given["prompts"] is not self._prompts or not self._batches:
                 self._batches.append(self._batch(given))
                 self._prompts = given["prompts"]
-            self._batches[-1].scores[name] = [None if score is None else float(score) for score in said]
+            batch = self._batches[-1]
+            batch.scores[name] = score_column(name, said, len(batch.completions)).to_list()
         except Exception as error:  # noqa: BLE001 - watching must never end a training run
             self._trouble(f"note what {name} said", error)
 
