@@ -33,6 +33,7 @@ NAMES = [
     "Occupancy",
     "OptimalActions",
     "PerturbationPath",
+    "Recorder",
     "Regret",
     "RewardDistance",
     "SoftPolicyBounds",

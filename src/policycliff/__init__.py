@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from policycliff.cliffs.ties.perturbation import CliffPerturbation
     from policycliff.cliffs.verdict.analysis import analyze_mdp
     from policycliff.cliffs.verdict.result import MDPAnalysis
+    from policycliff.integrations.recorder import Recorder
     from policycliff.mdp.metric import MetricGrid
     from policycliff.mdp.model import MDP
     from policycliff.mdp.sources.read import read_source
@@ -101,6 +102,7 @@ _MODULES = {
     "Occupancy": "policycliff.policies.occupancy",
     "OptimalActions": "policycliff.actions.optimal",
     "PerturbationPath": "policycliff.cliffs.lines.path",
+    "Recorder": "policycliff.integrations.recorder",
     "Regret": "policycliff.cliffs.degeneracy.regret",
     "RewardDistance": "policycliff.rewards.distances.result",
     "SoftPolicyBounds": "policycliff.cliffs.soft.result",
@@ -192,6 +194,7 @@ __all__ = [
     "Occupancy",
     "OptimalActions",
     "PerturbationPath",
+    "Recorder",
     "Regret",
     "RewardDistance",
     "SoftPolicyBounds",
