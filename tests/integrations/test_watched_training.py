@@ -270,7 +270,7 @@ def test_errors_of_a_reward_function_stay_what_they_are(tmp_path):
 
 PROCESSES = """
 import faulthandler, sys
-from tests.integrations.test_trl import FUNCTIONS, trained, watch
+from tests.integrations.test_watched_training import FUNCTIONS, trained, watch
 
 faulthandler.dump_traceback_later(240, exit=True)  # a process that waits for the other one for ever
 settings = {"per_device_train_batch_size": 2, "log_completions": True, "ddp_backend": "gloo", "steps": 3}
