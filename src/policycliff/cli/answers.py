@@ -8,7 +8,6 @@ from policycliff.cli.audit import settings_of
 from policycliff.cli.outputs import Outputs, write_all
 from policycliff.cli.process import exit_codes, print_result, rendered
 from policycliff.cli.progress import shown_progress
-from policycliff.cli.questions.asked import UNUSED
 from policycliff.cli.views import VIEWS
 from policycliff.errors import InvalidInputError
 from policycliff.rollouts.progress import Progress
@@ -26,8 +25,7 @@ def run_answer_command(
     """Ask a question of tables as the options say; see `policycliff.cli.questions.asked.give_answer`."""
     with exit_codes() as written:
         outputs = Outputs(json=asked.json, html=asked.html)
-        unset = dict.fromkeys(UNUSED)
-        settings, conditions = settings_of(unset | asked.given, asked.settings)
+        settings, conditions = settings_of(asked.given, asked.settings)
         if conditions:
             raise InvalidInputError("fail_on is of `policycliff audit`; this command knows no conditions.")
         paths = [list(find_tables(table)) for table in tables]

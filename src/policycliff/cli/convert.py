@@ -8,7 +8,6 @@ from rich.console import Console
 from policycliff.cli.audit import settings_of
 from policycliff.cli.outputs import Outputs
 from policycliff.cli.process import PatientConsole, exit_codes, unbroken_output
-from policycliff.cli.questions.asked import UNUSED
 from policycliff.report.format import quantity
 from policycliff.report.text import one_line
 from policycliff.rollouts.reading.convert import write_canonical
@@ -18,8 +17,7 @@ from policycliff.rollouts.reading.files import find_tables
 def run_convert_table_command(tables: list[str], out: Path, given: dict[str, Any], *, quiet: bool) -> None:
     """Write a table as canonical Parquet, and say what was understood."""
     with exit_codes() as written:
-        unset = dict.fromkeys((*UNUSED, "max_reward", "noise", "rerun", "missing", "sample", "seed"))
-        settings, _ = settings_of(unset | given, None)
+        settings, _ = settings_of(given, None)
         paths = list(find_tables(tables))
         Outputs(out=out).require_writable(paths)
         found = write_canonical(paths, out, settings)

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import polars as pl
+
+from policycliff.shapes import Int64
 
 
 @runtime_checkable
@@ -90,6 +93,41 @@ def tally(values: Mapping[Any, int], finish: Callable[[dict[Any, int]], Any] = d
     {2: 2, 3: 4}
     """
     return Figure(dict(values), _add_tallies, finish)
+
+
+def tally_of(values: Int64[np.ndarray, " n"], finish: Callable[[dict[Any, int]], Any] = dict) -> Figure:
+    """How often each whole number occurs.
+
+    >>> tally_of(np.array([8, 8, 2])).finished()
+    {2: 1, 8: 2}
+    """
+    found = np.unique(values, return_counts=True)
+    return tally({int(value): int(count) for value, count in zip(*found, strict=True)}, finish)
+
+
+def expanded(tallied: Mapping[int, int]) -> Int64[np.ndarray, " n"]:
+    """The numbers that were tallied, equal ones side by side.
+
+    >>> expanded({2: 1, 8: 2}).tolist()
+    [2, 8, 8]
+    """
+    return np.repeat(np.array(list(tallied), dtype=np.int64), np.array(list(tallied.values()), dtype=np.int64))
+
+
+def frames(rows: pl.DataFrame, finish: Callable[[pl.DataFrame], Any]) -> Figure:
+    """Rows of all parts, one below another."""
+    return Figure((rows,), _add, Stacked(finish))
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """A function of the rows of all parts."""
+
+    function: Callable[[pl.DataFrame], Any]
+
+    def __call__(self, parts: tuple[pl.DataFrame, ...]) -> Any:
+        """The figure."""
+        return self.function(pl.concat(parts))
 
 
 def every(values: np.ndarray, summary: Callable[[np.ndarray], Any]) -> Figure:

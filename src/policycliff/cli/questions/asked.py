@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policycliff.cli.table_options import TABLE_OPTIONS, settings_among, with_table_options
+from policycliff.cli.table_options import settings_among, with_table_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from policycliff.rollouts.progress import Progress
     from policycliff.rollouts.questions.answer import Answer
     from policycliff.rollouts.settings import AuditSettings
-
-UNUSED = tuple(option.name for option in TABLE_OPTIONS if option.is_setting and "question" not in option.kinds)
-"""Options of `policycliff audit` that these commands lack; they may still stand in a settings file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

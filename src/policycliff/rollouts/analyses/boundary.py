@@ -36,7 +36,7 @@ from policycliff.rollouts.analyses.queues import (
     first_of,
     joined,
 )
-from policycliff.rollouts.leaves import After, Figure
+from policycliff.rollouts.leaves import After, Figure, tally
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_sum
 from policycliff.rollouts.table import RolloutTable
@@ -99,7 +99,7 @@ def boundary_prompts(
     near_reason = WITHIN_NOISE if view.noise.sigma else SMALL_MARGIN
     add = partial(joined, limit=view.limit)
     if scored.layout.n_prompts == 0:
-        found = {"queues": Figure({}, add, dict), "counts": Figure({}, _add_counts, dict)}
+        found = {"queues": Figure({}, add, dict), "counts": tally({})}
         return After(partial(chosen, limit=view.limit, near_reason=near_reason), found)
     standing = _standing(scored, aspects, view)
     members = _queues(scored, consequential, standing, view)
@@ -116,7 +116,7 @@ def boundary_prompts(
         for name, (keys, queue) in members.items()
     }
     counts = _reason_counts(scored, consequential, standing, near_reason)
-    found = {"queues": Figure(queues, add, dict), "counts": Figure(counts, _add_counts, dict)}
+    found = {"queues": Figure(queues, add, dict), "counts": tally(counts)}
     return After(partial(chosen, limit=view.limit, near_reason=near_reason), found)
 
 
@@ -128,10 +128,6 @@ def _described(table: RolloutTable, contest: Contest, standing: Standing, view: 
     """One prompt; equal behaviours come in an order of its own, whatever part of the table it is in."""
     rng = np.random.default_rng([view.seed, _number(contest.scored, view, prompt)])
     return describe(table, contest, prompt, rng) | _stakes(contest, standing, prompt)
-
-
-def _add_counts(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
-    return {name: first.get(name, 0) + second.get(name, 0) for name in (first or second)}
 
 
 def _standing(scored: Scored, aspects: list[Aspect], view: View) -> Standing:

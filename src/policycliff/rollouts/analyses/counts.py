@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from policycliff.rollouts.leaves import After, Figure, tally, total
+from policycliff.rollouts.leaves import After, Figure, expanded, tally, tally_of, total
 from policycliff.rollouts.scores import Reward, Scored
 from policycliff.rollouts.table import RolloutTable
 
@@ -19,7 +19,7 @@ def counts_of(table: RolloutTable, effective: Reward, main: Scored) -> After:
             "prompts": total(table.n_groups),
             "completions": total(table.n_rows),
             "behaviours": total(int(table.behaviour[-1]) + 1 if table.n_rows else 0),
-            "group_sizes": tally({int(n): int(k) for n, k in zip(*np.unique(sizes, return_counts=True), strict=True)}),
+            "group_sizes": tally_of(sizes),
             "single_behaviour_prompts": total(int((main.layout.n_behaviours == 1).sum())),
             "duplicate_rows": total(table.duplicate_rows),
             "unusable_scores": {
@@ -51,7 +51,7 @@ def _largest_first(found: dict[tuple[str, str], int]) -> dict[tuple[str, str], i
 
 def _described(found: dict[str, Any]) -> dict[str, Any]:
     sizes = found["group_sizes"]
-    every = np.repeat(np.array(list(sizes), dtype=np.int64), np.array(list(sizes.values()), dtype=np.int64))
+    every = expanded(sizes)
     return {
         "prompts": found["prompts"],
         "completions": found["completions"],

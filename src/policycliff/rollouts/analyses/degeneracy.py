@@ -13,10 +13,10 @@ import numpy as np
 from policycliff.rollouts.analyses.noise import NOISE_MARGIN
 from policycliff.rollouts.exact import UNIT_ROUNDOFF
 from policycliff.rollouts.intervals import mean_over, share
-from policycliff.rollouts.leaves import counts, tally, total
+from policycliff.rollouts.leaves import counts, tally_of, total
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_max, segment_mean, segment_min, segment_sum
-from policycliff.shapes import Bool, Float64, Int64
+from policycliff.shapes import Bool, Float64
 
 _DIFFICULTY_BINS = 10
 
@@ -46,7 +46,7 @@ def degeneracy(
         "tied_size_mean": mean_over(
             layout.prompts[tied], sizes[tied], lowest=2.0, highest=float(layout.n_behaviours.max(initial=2))
         ),
-        "tied_size_histogram": tally(_tally(sizes), _histogram),
+        "tied_size_histogram": tally_of(sizes, _histogram),
         "all_behaviours_tied_share": share(np.isinf(scored.next_value) & (layout.n_behaviours > 1)),
         "uniform_jump_mean": mean_over(layout.prompts, (sizes - 1) / sizes, lowest=0.0, highest=1.0),
         "zero_spread_share": share(scored.zero_spread),
@@ -135,10 +135,6 @@ def consequences(
 
 def _matters(ranges: Float64[np.ndarray, " prompts"], aspect: Aspect) -> Bool[np.ndarray, " prompts"]:
     return ranges > NOISE_MARGIN * np.sqrt(2.0) * aspect.noise
-
-
-def _tally(values: Int64[np.ndarray, " n"]) -> dict[int, int]:
-    return {int(value): int(count) for value, count in zip(*np.unique(values, return_counts=True), strict=True)}
 
 
 def _histogram(sizes: dict[int, int]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from policycliff.rollouts.leaves import Figure
+from policycliff.rollouts.leaves import Figure, frames
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Bool
@@ -30,12 +30,8 @@ def drop_list(table: RolloutTable, scored: Scored, phantom: Bool[np.ndarray, " p
             "step": table.frame["__step"].gather(first).cast(pl.String) if "__step" in table.frame.columns else none,
         }
     )
-    return Figure((frame,), _joined, _in_order)
+    return frames(frame, _in_order)
 
 
-def _joined(first: tuple[pl.DataFrame, ...], second: tuple[pl.DataFrame, ...]) -> tuple[pl.DataFrame, ...]:
-    return first + second
-
-
-def _in_order(parts: tuple[pl.DataFrame, ...]) -> pl.DataFrame:
-    return pl.concat(parts).sort("row")
+def _in_order(found: pl.DataFrame) -> pl.DataFrame:
+    return found.sort("row")

@@ -12,7 +12,7 @@ import polars as pl
 
 from policycliff.rollouts.analyses.figures import RewardAudit
 from policycliff.rollouts.intervals import Share
-from policycliff.rollouts.leaves import Figure
+from policycliff.rollouts.leaves import Figure, frames
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Int64, Shaped
 
@@ -54,20 +54,16 @@ def visits(
             "prompt": numbers[layout.prompts],
         }
     )
-    return Figure((found,), _joined, partial(_changes, run_of_step=run_of_step))
+    return frames(found, partial(_changes, run_of_step=run_of_step))
 
 
 def _hashes(texts: pl.Series) -> list[Shaped[np.ndarray, " n"]]:
     return [texts.hash(seed).to_numpy() for seed in _SEEDS]
 
 
-def _joined(first: tuple[pl.DataFrame, ...], second: tuple[pl.DataFrame, ...]) -> tuple[pl.DataFrame, ...]:
-    return first + second
-
-
-def _changes(parts: tuple[pl.DataFrame, ...], run_of_step: Int64[np.ndarray, " steps"]) -> list[dict[str, Any]]:
+def _changes(found: pl.DataFrame, run_of_step: Int64[np.ndarray, " steps"]) -> list[dict[str, Any]]:
     """The share of each run of steps."""
-    ordered = pl.concat(parts).sort(*_KEY, "step", "prompt")
+    ordered = found.sort(*_KEY, "step", "prompt")
     other = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in _BEST)
     again = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _KEY)
     seen = ordered.select("step", again=again.fill_null(value=False), other=other)

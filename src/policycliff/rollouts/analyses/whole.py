@@ -23,11 +23,11 @@ from policycliff.rollouts.analyses.noise import (
 from policycliff.rollouts.analyses.normalisation import main_reward_name
 from policycliff.rollouts.analyses.price import TruthRange
 from policycliff.rollouts.analyses.radius import scale_figures, scale_of_figures
-from policycliff.rollouts.leaves import every, greatest, least, median_or_none, tally, total
+from policycliff.rollouts.leaves import every, expanded, greatest, least, median_or_none, tally, tally_of, total
 from policycliff.rollouts.rewards import Rewards
 from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
 from policycliff.rollouts.table import RolloutTable
-from policycliff.shapes import Float64, Int64
+from policycliff.shapes import Float64
 
 Range = tuple[float, float]
 
@@ -101,10 +101,10 @@ def survey(table: RolloutTable, rewards: Rewards, settings: AuditSettings) -> di
     main_reward = rewards.columns[main_reward_name(settings, rewards.weights)]
     return {
         "prompts": total(table.n_groups),
-        "group_sizes": _tally(np.diff(table.offsets)),
+        "group_sizes": tally_of(np.diff(table.offsets)),
         "rewards": {
             name: {
-                "sizes": _tally(item.layout.group_sizes),
+                "sizes": tally_of(item.layout.group_sizes),
                 "range": _range(item.scores),
                 "scale": scale_figures(item),
             }
@@ -140,10 +140,6 @@ def whole_table(found: Mapping[str, Any], weights: Mapping[str, float], settings
     )
 
 
-def _tally(sizes: Int64[np.ndarray, " prompts"]) -> Any:
-    return tally({int(n): int(k) for n, k in zip(*np.unique(sizes, return_counts=True), strict=True)})
-
-
 def _range(scores: Float64[np.ndarray, " n"]) -> dict[str, Any]:
     known = scores[~np.isnan(scores)]
     return {"least": least(known), "greatest": greatest(known)}
@@ -160,17 +156,17 @@ def _truth_survey(rewards: Rewards) -> dict[str, Any] | None:
     if rewards.truth is None:
         return None
     layout = rewards.scorer(rewards.effective, rewards.truth).layout
-    return {"sizes": _tally(layout.group_sizes), "range": _range(rewards.truth.scores[layout.rows])}
+    return {"sizes": tally_of(layout.group_sizes), "range": _range(rewards.truth.scores[layout.rows])}
 
 
 def _truth_range(figures: Mapping[str, Any] | None) -> TruthRange | None:
     if figures is None:
         return None
-    return TruthRange(_as_range(figures["range"]), common_group_size(_expanded(figures["sizes"])))
+    return TruthRange(_as_range(figures["range"]), common_group_size(expanded(figures["sizes"])))
 
 
 def _whole_reward(figures: Mapping[str, Any]) -> WholeReward:
-    sizes = _expanded(figures["sizes"])
+    sizes = expanded(figures["sizes"])
     return WholeReward(
         prompts=len(sizes),
         largest_group=int(sizes.max(initial=1)),
@@ -178,10 +174,6 @@ def _whole_reward(figures: Mapping[str, Any]) -> WholeReward:
         score_range=_as_range(figures["range"]),
         scale=scale_of_figures(figures["scale"]),
     )
-
-
-def _expanded(sizes: Mapping[int, int]) -> np.ndarray:
-    return np.repeat(np.array(list(sizes), dtype=np.int64), np.array(list(sizes.values()), dtype=np.int64))
 
 
 def _beta(spread: float | None, settings: AuditSettings) -> tuple[float, str]:
