@@ -319,12 +319,24 @@ def run_size(folder: Path, parameters: dict[str, int], *, most_gib: float) -> di
         result = measured(audit_command(table, outputs, parameters), temporary, most_gib=most_gib)
         if result["status"] == 0:
             audit = json.loads((outputs / "audit.json").read_text(encoding="utf-8"))
+            result["parts"] = audit["settings"]["parts"]
             check_figures(audited_figures(audit, parameters), expected_figures(table, parameters))
             result["left_over_bytes"] = folder_bytes(temporary)
     return {"rows": parameters["rows"], **result}
 
 
-COLUMNS = ("rows", "seconds", "processor s", "rows/s", "x linear", "peak MiB", "x linear", "anonymous MiB", "temp GiB")
+COLUMNS = (
+    "rows",
+    "seconds",
+    "processor s",
+    "rows/s",
+    "x linear",
+    "peak MiB",
+    "x linear",
+    "anonymous MiB",
+    "temp GiB",
+    "parts",
+)
 HEADING = " ".join(f"{name:>13}" for name in COLUMNS)
 
 
@@ -336,7 +348,7 @@ def line(result: dict[str, float], first: dict[str, float]) -> str:
     linear = rows / first["rows"]
     cells = [f"{rows:,}", f"{seconds:.1f}", f"{result['processor_seconds']:.1f}", f"{rows / seconds:,.0f}"]
     cells += [f"{seconds / first['seconds'] / linear:.2f}", f"{peak:,.0f}", f"{peak / first['peak_mib'] / linear:.2f}"]
-    cells += [f"{result['anonymous_mib']:,.0f}", f"{result['temporary_gib']:.3f}"]
+    cells += [f"{result['anonymous_mib']:,.0f}", f"{result['temporary_gib']:.3f}", f"{result['parts']}"]
     return " ".join(f"{cell:>13}" for cell in cells)
 
 
