@@ -11,7 +11,8 @@ class Page(HTMLParser):
     Attributes:
         elements: Every element with its attributes, in order.
         scripts: Contents of executable scripts.
-        plots: The plots of the JSON block.
+        plots: The plots of their JSON block; none where there is no such block.
+        data: All JSON blocks by their ids.
         text: All text outside scripts and styles.
         open: Elements that were opened and not closed.
     """
@@ -22,7 +23,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[str] = []
-        self.blocks: list[str] = []
+        self.blocks: dict[str, str] = {}
         self.text = ""
         self.open: list[str] = []
         self.misnested: list[str] = []
@@ -30,7 +31,8 @@ class Page(HTMLParser):
         self._inside: str | None = None
         self.feed(markup)
         self.close()
-        self.plots: dict[str, Any] = json.loads(self.blocks[0])
+        self.data: dict[str, Any] = {name: json.loads(block) for name, block in self.blocks.items()}
+        self.plots: dict[str, Any] = self.data.get("plots", {})
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
@@ -39,7 +41,10 @@ class Page(HTMLParser):
             self.open.append(tag)
         if tag == "script":
             self._inside = "block" if attributes.get("type") == "application/json" else "script"
-            (self.blocks if self._inside == "block" else self.scripts).append("")
+            if self._inside == "block":
+                self.blocks[attributes["id"]] = ""
+            else:
+                self.scripts.append("")
         elif tag == "style":
             self._inside = "style"
 
@@ -54,7 +59,7 @@ class Page(HTMLParser):
         if self._inside == "script":
             self.scripts[-1] += data
         elif self._inside == "block":
-            self.blocks[-1] += data
+            self.blocks[next(reversed(self.blocks))] += data
         elif self._inside is None:
             self.text += data
 

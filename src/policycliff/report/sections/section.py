@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from policycliff.report.elements import Child, Html, join, tag
 from policycliff.report.plots.layout import Plot
@@ -31,6 +32,8 @@ class Section:
         statement: Names of the statements behind it, like "Prop 2.9, Prop 2.10"; empty for none.
         body: Its markup.
         plots: Its plots by name; the markup refers to them through `plot_box`.
+        data: Its other JSON blocks by name, for its scripts.
+        scripts: Names of the scripts that it needs, in their order.
     """
 
     key: str
@@ -39,6 +42,8 @@ class Section:
     statement: str
     body: Html
     plots: Mapping[str, Plot] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    scripts: tuple[str, ...] = ()
 
     def render(self) -> Html:
         """The section as markup."""
