@@ -41,6 +41,13 @@ def frame_of(step, size):
     )
 
 
+def record(recorder, *given, **more):
+    """Add, and wait for the file."""
+    figures = recorder.add(*given, **more)
+    recorder.flush()
+    return figures
+
+
 def rows_in(folder):
     return pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))])
 
@@ -86,7 +93,7 @@ def test_scores_of_few_bits_are_the_decimals_that_they_print_as(tmp_path):
     recorder = Recorder(tmp_path, rewards={"r": 1.0})
     given = (np.array([0.1, 0.7], dtype=np.float32), [np.float32(0.1), 0.7], [0.1, None], np.array([1, 0]))
     for scores in given:
-        recorder.add(["p"] * 2, ["x", "y"], {"r": scores})
+        record(recorder, ["p"] * 2, ["x", "y"], {"r": scores})
     rows = rows_in(tmp_path)
     assert rows["r"].to_list() == [0.1, 0.7, 0.1, 0.7, 0.1, None, 1.0, 0.0]
     assert rows["r"].dtype == pl.Float64
@@ -96,7 +103,7 @@ def test_tensors_are_scores(tmp_path):
     torch = pytest.importorskip("torch")
     recorder = Recorder(tmp_path, rewards={"r": 1.0})
     recorder.add(["p"] * 2, ["x", "y"], {"r": torch.tensor([0.1, 0.7], requires_grad=True)}, truth=torch.tensor([1, 0]))
-    recorder.add(["p"] * 2, ["x", "y"], {"r": torch.tensor([0.5, 2.0], dtype=torch.bfloat16)})
+    record(recorder, ["p"] * 2, ["x", "y"], {"r": torch.tensor([0.5, 2.0], dtype=torch.bfloat16)})
     assert rows_in(tmp_path)["r"].to_list() == [0.1, 0.7, 0.5, 2.0]
 
 
@@ -145,35 +152,36 @@ def test_the_folder_is_audited_without_an_option(tmp_path):
 def test_calls_of_one_step_add_up_and_never_share_a_group(tmp_path):
     recorder = Recorder(tmp_path, rewards={"r": 1.0})
     for _ in range(2):
-        recorder.add(["p"] * 2, ["x", "y"], {"r": [1, 0]}, step=4, group=["a", "a"])
+        record(recorder, ["p"] * 2, ["x", "y"], {"r": [1, 0]}, step=4, group=["a", "a"])
     assert rows_in(tmp_path)["group"].unique().sort().to_list() == ["step 4, a", "step 4, a, part 1"]
     assert recorder.close().to_dict()["counts"]["prompts"] == 2
 
 
 def test_a_resumed_run_is_as_one_that_was_never_stopped(tmp_path):
-    def record(folder, steps):
+    def run(folder, steps):
         recorder = Recorder(folder, rewards=REWARDS)
         for number in steps:
             for part in range(2):
                 recorder.add(**step_of(10 * number + part), step=number, group_size=6)
+        recorder.flush()
 
-    record(tmp_path / "whole", range(1, 7))
-    record(tmp_path / "resumed", range(1, 5))
-    record(tmp_path / "resumed", range(3, 7))
+    run(tmp_path / "whole", range(1, 7))
+    run(tmp_path / "resumed", range(1, 5))
+    run(tmp_path / "resumed", range(3, 7))
     assert rows_in(tmp_path / "resumed").equals(rows_in(tmp_path / "whole"), null_equal=True)
 
 
 def test_a_repeated_step_with_fewer_calls_leaves_nothing_of_the_old_ones(tmp_path):
     first = Recorder(tmp_path, rewards={"r": 1.0})
     for _ in range(3):
-        first.add(["p"] * 2, ["x", "y"], {"r": [1, 0]}, step=1)
-    Recorder(tmp_path, rewards={"r": 1.0}).add(["p"] * 2, ["x", "z"], {"r": [1, 0]}, step=1)
+        record(first, ["p"] * 2, ["x", "y"], {"r": [1, 0]}, step=1)
+    record(Recorder(tmp_path, rewards={"r": 1.0}), ["p"] * 2, ["x", "z"], {"r": [1, 0]}, step=1)
     assert rows_in(tmp_path)["completion"].to_list() == ["x", "z"]
 
 
 def test_without_a_step_a_continued_folder_counts_on(tmp_path):
     for _ in range(2):
-        Recorder(tmp_path, rewards={"r": 1.0}).add(["p"] * 2, ["x", "y"], {"r": [1, 0]})
+        record(Recorder(tmp_path, rewards={"r": 1.0}), ["p"] * 2, ["x", "y"], {"r": [1, 0]})
     assert rows_in(tmp_path)["step"].to_list() == [1, 1, 2, 2]
 
 
@@ -185,7 +193,7 @@ def test_several_processes_write_files_of_their_own(tmp_path):
     assert policycliff.audit(tmp_path).to_dict()["counts"]["prompts"] == 3
     for rank in range(2):
         recorder = Recorder(tmp_path, rewards={"r": 1.0}, rank=rank, world_size=2)
-        recorder.add(["p"] * 2, ["x", "y"], {"r": [1, rank]}, step=1, group_size=2)
+        record(recorder, ["p"] * 2, ["x", "y"], {"r": [1, rank]}, step=1, group_size=2)
     assert policycliff.audit(tmp_path).to_dict()["counts"]["prompts"] == 2
 
 
@@ -240,7 +248,7 @@ def test_a_disk_that_fails_costs_the_files_and_not_the_figures(tmp_path, monkeyp
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
     with pytest.warns(RuntimeWarning, match="disk full"):
-        assert recorder.add(["p"] * 2, ["x", "y"], {"r": [1, 1]})["policycliff/tied_share"] == 1.0
+        assert record(recorder, ["p"] * 2, ["x", "y"], {"r": [1, 1]})["policycliff/tied_share"] == 1.0
     assert list((tmp_path / "rollouts").iterdir()) == []
     assert recorder.close() is None
 
@@ -250,6 +258,23 @@ def test_an_audit_that_fails_is_a_warning(tmp_path):
     recorder.add(["p", "q"], ["x", "y"], {"r": [1, 1]})
     with pytest.warns(RuntimeWarning, match="could not audit the rollouts"):
         assert recorder.close() is None
+
+
+def test_a_folder_of_an_earlier_version_is_gone_on_with(tmp_path):
+    def described(path):
+        return json.loads(pl.read_parquet_metadata(path)["policycliff"])
+
+    record(Recorder(tmp_path, rewards={"r": 1.0}), ["p"] * 2, ["x", "y"], {"r": [1, 0]})
+    (path,) = tmp_path.glob("*.parquet")
+    old = described(path)
+    for name in ("missing", "aggregation", "epsilon"):
+        assert old["fixed"].pop(name) is not None
+    pl.read_parquet(path).write_parquet(path, metadata={"policycliff": json.dumps(old)})
+    recorder = Recorder(tmp_path, rewards={"r": 1.0}, missing="zero")
+    record(recorder, ["p"] * 2, ["x", "y"], {"r": [1, 0]})
+    first, second = sorted(tmp_path.glob("*.parquet"))
+    assert described(second)["fixed"] == described(first)["fixed"] == old["fixed"]
+    assert recorder.close().to_dict()["counts"]["prompts"] == 2
 
 
 def test_a_training_that_fails_is_not_audited(tmp_path):
@@ -272,7 +297,7 @@ def test_truth_may_be_missing_later_but_not_come_later(tmp_path):
     without = Recorder(tmp_path / "b", rewards={"r": 1.0})
     without.add(["p"] * 2, ["x", "y"], {"r": [1, 0]})
     with pytest.warns(RuntimeWarning, match="begun without the truth"):
-        without.add(["p"] * 2, ["x", "y"], {"r": [1, 0]}, truth=[1, 0])
+        record(without, ["p"] * 2, ["x", "y"], {"r": [1, 0]}, truth=[1, 0])
 
 
 def test_chats_and_token_lists_become_texts(tmp_path):
@@ -280,7 +305,7 @@ def test_chats_and_token_lists_become_texts(tmp_path):
     chat = [{"role": "user", "content": "2+2?"}]
     told = [[{"role": "assistant", "content": "4"}], [{"role": "assistant", "content": "4", "tool_calls": []}]]
     recorder.add([chat, chat], told, {"r": [1, 0]}, columns={"length": [1, 2], "kind": ["a", None]})
-    recorder.add([[1, 2]] * 2, [[3], np.array([4])], {"r": [1, 0]})
+    record(recorder, [[1, 2]] * 2, [[3], np.array([4])], {"r": [1, 0]})
     rows = pl.concat([pl.read_parquet(path) for path in sorted(tmp_path.glob("*.parquet"))], how="diagonal")
     assert rows["prompt"].to_list() == ["user: 2+2?"] * 2 + ["[1, 2]"] * 2
     assert rows["completion"].to_list() == [
@@ -312,9 +337,10 @@ def test_what_cannot_be_right_is_refused_at_once(tmp_path, options, message):
 
 
 def test_a_folder_of_other_rollouts_is_refused(tmp_path):
-    Recorder(tmp_path, rewards={"r": 1.0}).add(["p"] * 2, ["x", "y"], {"r": [1, 0]})
-    with pytest.raises(InvalidInputError, match="another folder"):
-        Recorder(tmp_path, rewards={"r": 2.0})
+    record(Recorder(tmp_path, rewards={"r": 1.0}), ["p"] * 2, ["x", "y"], {"r": [1, 0]})
+    for options in ({"rewards": {"r": 2.0}}, {"rewards": {"r": 1.0}, "missing": "zero"}):
+        with pytest.raises(InvalidInputError, match="another folder"):
+            Recorder(tmp_path, **options)
     (tmp_path / "file").touch()
     with pytest.raises(InvalidInputError, match="is a file"):
         Recorder(tmp_path / "file", rewards={"r": 1.0})

@@ -11,26 +11,22 @@ At any time, `policycliff audit rollouts`; at the end, `rollouts/audit/audit.jso
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from policycliff.errors import InvalidInputError
 from policycliff.integrations.live.caution import caution, first_trouble
+from policycliff.integrations.live.closing import write_audit
 from policycliff.integrations.live.figures import step_figures
 from policycliff.integrations.live.files import RolloutFiles
-from policycliff.integrations.live.limits import GivenLimit, Limit, limits_of
-from policycliff.integrations.live.rows import ROLES, TRUTH, Rows, rows_of
-from policycliff.rollouts.audit import Audit, audit, settings_from_options
+from policycliff.integrations.live.limits import GivenLimit, Limit
+from policycliff.integrations.live.options import EVALUATION, require_options, settings_of_recorder
+from policycliff.integrations.live.rows import Rows, rows_of
+from policycliff.rollouts.audit import Audit
 
 PREFIX = "policycliff/"
-EVALUATION = "evaluation/"
-"""Comes after the prefix in the names of an evaluation's figures, and names its folder."""
-OPTIONS = (
-    "aggregation", "beta", "epsilon", "look_at", "main_reward", "max_reward", "max_shift", "missing", "noise",
-    "reward_error", "seed",
-)  # fmt: skip
-"""Options of `policycliff.audit` that a recorder takes; the columns' names are its own."""
 
 
 class Recorder:
@@ -72,7 +68,7 @@ class Recorder:
             report: Whether `close` writes `report.html` too.
             rank: Number of this process; None for the environment's `RANK`, else 0.
             world_size: Number of processes; None for the environment's `WORLD_SIZE`, else 1.
-            **options: Of `policycliff.audit`: those of `OPTIONS`.
+            **options: Of `policycliff.audit`: those of `policycliff.integrations.live.options.OPTIONS`.
 
         Raises:
             InvalidInputError: An argument cannot be right, or the folder holds other rollouts.
@@ -80,8 +76,7 @@ class Recorder:
         self.should_stop = False
         self._folder = Path(folder).expanduser()
         self._limits = require_options(options, limits or {})
-        self._options = _checked(rewards, options)
-        self._settings = settings_from_options(self._options)
+        self._settings = settings_of_recorder(rewards, options)
         self._weights = {name: float(weight) for name, weight in self._settings.rewards}
         self._crossed = set[str]()
         self._stop, self._report = stop, report
@@ -90,10 +85,12 @@ class Recorder:
         if self._folder.exists() and not self._folder.is_dir():
             raise InvalidInputError(f"{self._folder} is a file; a recorder needs a folder.")
         self._files = {
-            evaluation: RolloutFiles(place, self._weights, rank=self._rank, ranks=ranks)
+            evaluation: RolloutFiles(place, self._settings, rank=self._rank, ranks=ranks)
             for evaluation, place in ((False, self._folder), (True, self._folder / EVALUATION))
         }
         self._trouble = first_trouble(self._folder)
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
 
     def add(
         self,
@@ -109,6 +106,8 @@ class Recorder:
         evaluation: bool = False,
     ) -> dict[str, float]:
         """Record some rollouts; every group is given whole, in one call.
+
+        The file is written while training goes on: `flush` waits for it.
 
         Args:
             prompts: Text or chat messages, one entry a completion.
@@ -131,9 +130,17 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - recording must never end a training run
             self._trouble("understand the rollouts of a step", error)
             return {}
+        self.flush()
         number = self._files[evaluation].last_step + 1 if step is None else int(step)
-        self._write(number, rows, evaluation=evaluation)
-        return self._figures(number, rows, evaluation=evaluation)
+        figures = self._figures(number, rows, evaluation=evaluation)
+        self._writing = self._writer.submit(self._files[evaluation].write, number, rows)
+        return figures
+
+    def flush(self) -> None:
+        """Wait until what was recorded is on the disk."""
+        if self._writing is not None and (failure := self._writing.exception()) is not None:
+            self._trouble("record a step", failure)
+        self._writing = None
 
     def close(self) -> Audit | None:
         """Audit what is in the folder, as process 0, and write it to `audit/` there and in `evaluation/`.
@@ -143,6 +150,7 @@ class Recorder:
         Returns:
             The audit of the training's rollouts; None without any, on other processes, or where it failed.
         """
+        self.flush()
         if self._rank != 0:
             return None
         found = {evaluation: self._audit(files) for evaluation, files in self._files.items()}
@@ -157,16 +165,12 @@ class Recorder:
         """Close, unless training failed: the rollouts are on the disk, and an audit can take long."""
         if kind is None:
             self.close()
+        else:
+            self.flush()
 
     def _require_rewards(self, scores: Mapping[str, Any]) -> None:
         if set(scores) != set(self._weights):
             raise InvalidInputError(f"the scores are of {sorted(scores)}, the rewards are {sorted(self._weights)}.")
-
-    def _write(self, step: int, rows: Rows, *, evaluation: bool) -> None:
-        try:
-            self._files[evaluation].write(step, rows)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._trouble("record a step", error)
 
     def _figures(self, step: int, rows: Rows, *, evaluation: bool) -> dict[str, float]:
         try:
@@ -188,43 +192,8 @@ class Recorder:
             caution(f"policycliff: at step {step}, {limit}, but it is {value:.4g}.{ending}", UserWarning)
 
     def _audit(self, files: RolloutFiles) -> Audit | None:
-        from policycliff.cli.outputs import json_text, write_all  # noqa: PLC0415 - only at the end of training
-
         try:
-            if files.is_empty:
-                return None
-            found = audit(files.folder, **self._options)
-            contents = {"audit.json": json_text(found.to_dict())}
-            if self._report:
-                from policycliff.report.html import render_html  # noqa: PLC0415 - Plotly is heavy
-
-                contents["report.html"] = render_html(found.to_dict())
-            place = files.folder / "audit"
-            place.mkdir(exist_ok=True)
-            write_all({place / name: text for name, text in contents.items()})
+            return None if files.is_empty else write_audit(files.folder, self._settings, report=self._report)
         except Exception as error:  # noqa: BLE001 - as above
             self._trouble("audit the rollouts", error)
             return None
-        return found
-
-
-def require_options(options: Mapping[str, Any], limits: Mapping[str, GivenLimit]) -> tuple[Limit, ...]:
-    """The limits, once they and the options are known to be those of a recorder.
-
-    Raises:
-        InvalidInputError: They are not.
-    """
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        raise InvalidInputError(f"a recorder has no option {unknown[0]!r}; its options are {', '.join(OPTIONS)}.")
-    return limits_of(limits, EVALUATION)
-
-
-def _checked(rewards: Mapping[str, float], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the audit that the recorder's settings are, and its report by the audit's."""
-    reserved = sorted(set(rewards) & {*ROLES, TRUTH})
-    if reserved:
-        raise InvalidInputError(f"a reward cannot be named {reserved[0]!r}: the recorder has a column of that name.")
-    if not any(rewards.values()):
-        raise InvalidInputError("there is no reward of weight other than 0. Give the weights as {name: weight}.")
-    return {"rewards": dict(rewards), **options}

@@ -17,9 +17,10 @@ from policycliff.errors import InvalidInputError
 from policycliff.extras import require
 from policycliff.integrations.live.caution import first_trouble
 from policycliff.integrations.live.limits import GivenLimit
+from policycliff.integrations.live.options import EVALUATION, require_options
 from policycliff.integrations.live.rows import ROLES, TRUTH
 from policycliff.integrations.live.seen import Batch, Seen, merged, name_of, noted
-from policycliff.integrations.recorder import EVALUATION, PREFIX, Recorder, require_options
+from policycliff.integrations.recorder import PREFIX, Recorder
 
 
 def watch(

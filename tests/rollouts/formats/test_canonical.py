@@ -113,6 +113,12 @@ def test_several_files_must_say_the_same(tmp_path):
         ({"schema": 1, "fixed": {"rewards": [["rm_score", "1"]]}}, "'rewards' cannot be"),
         ({"schema": 1, "fixed": {"rewards": [["rm_score", 1e300]]}}, "weight of 'rm_score'"),
         ({"schema": 1, "fixed": {"rewards": [["gone", 1]]}}, "no column 'gone'"),
+        ({"schema": 1, "fixed": {"max_reward": []}}, r"'max_reward' cannot be \[\]"),
+        ({"schema": 1, "fixed": {"main_reward": 1}}, "'main_reward' cannot be 1"),
+        ({"schema": 1, "fixed": {"missing": "maybe"}}, "'missing' cannot be 'maybe'"),
+        ({"schema": 1, "fixed": {"aggregation": ["sum"]}}, "'aggregation' cannot be"),
+        ({"schema": 1, "fixed": {"epsilon": "1"}}, "'epsilon' cannot be '1'"),
+        ({"schema": 1, "fixed": {"epsilon": -1.0}}, "'epsilon' cannot be -1.0"),
         ({"schema": 1, "fixed": {}, "skipped": [["a", "b", "c"]]}, "what was left out"),
         ('{"schema": 1, "fixed": ' + "[" * 100_000, "not JSON"),
     ],
@@ -122,6 +128,21 @@ def test_damaged_metadata(tmp_path, described, message):
     pl.read_parquet(MATH).write_parquet(tmp_path / "t.parquet", metadata={"policycliff": text})
     with pytest.raises(PolicyCliffError, match=message):
         audit(tmp_path / "t.parquet")
+
+
+def test_what_is_said_of_rewards_that_are_left_out_is_left_out(tmp_path):
+    said = {"rewards": [["a", 1], ["b", 0.5]], "max_reward": [["a", 1], ["b", 2]], "main_reward": "b"}
+    table = pl.DataFrame({"prompt": ["p"] * 3, "completion": list("xyz"), "a": [1, 1, 0], "b": [0, 2, 1]})
+    path = tmp_path / "t.parquet"
+    table.write_parquet(path, metadata={"policycliff": json.dumps({"schema": 1, "fixed": said})})
+
+    def settings(**options):
+        found = audit(path, **options).to_dict()["settings"]
+        return found["max_reward"], found["main_reward"]
+
+    assert settings() == ({"a": 1.0, "b": 2.0}, "b")
+    assert settings(rewards=["a"]) == ({"a": 1.0}, None)
+    assert settings(max_reward={"a": 3.0}, main_reward="a") == ({"a": 3.0}, "a")
 
 
 def test_what_is_left_out_and_noted_is_told_again(tmp_path):

@@ -15,11 +15,11 @@ def caution(text: str, category: type[Warning]) -> None:
         warnings.warn(text, category, stacklevel=4)
 
 
-def first_trouble(where: object) -> Callable[[str, Exception], None]:
+def first_trouble(where: object) -> Callable[[str, BaseException], None]:
     """A function that tells of the first failure and keeps still about the others."""
     told: list[str] = []
 
-    def tell(what: str, error: Exception) -> None:
+    def tell(what: str, error: BaseException) -> None:
         if not told:
             told.append(what)
             caution(

@@ -171,15 +171,15 @@ def _identical(table: RolloutTable, reward: Reward) -> dict[str, Any]:
     """Squared deviations among byte-identical completions of one prompt, and their degrees of freedom."""
     if table.text is None:
         return {}
-    usable = np.flatnonzero(reward.usable)
-    _, text, repeats = np.unique(table.text[usable], return_inverse=True, return_counts=True)
-    scores = reward.scores[usable]
     # Sorted by text, so that repeats that agree have deviation 0 exactly and not the rounding of their mean.
-    order = np.argsort(text, kind="stable")
-    draws = np.append(0, np.cumsum(repeats))
-    ordered = scores[order]
-    deviation = ordered - segment_mean(ordered, draws)[segment_of(draws)] if len(ordered) else ordered
-    return {"freedom": total(int((repeats - 1).sum())), "squares": total(float((deviation**2).sum()))}
+    rows = np.argsort(table.text, kind="stable")
+    rows = rows[reward.usable[rows]]
+    if len(rows) == 0:
+        return {"freedom": total(0), "squares": total(0.0)}
+    text, scores = table.text[rows], reward.scores[rows]
+    draws = np.concatenate(([0], np.flatnonzero(text[1:] != text[:-1]) + 1, [len(rows)]))
+    deviation = scores - segment_mean(scores, draws)[segment_of(draws)]
+    return {"freedom": total(len(rows) - len(draws) + 1), "squares": total(float((deviation**2).sum()))}
 
 
 def _from_evidence(evidence: Mapping[str, Any]) -> Noise:

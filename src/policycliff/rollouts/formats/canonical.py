@@ -1,27 +1,35 @@
-"""The canonical Parquet that `policycliff convert` writes: its metadata says what its columns are."""
+"""The canonical Parquet that `policycliff convert` and recorders write: its metadata says what its columns are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
 from policycliff.errors import TableError
 from policycliff.rollouts.formats.format import ROW_COLUMNS, FileSample, Format, Reading
-from policycliff.rollouts.settings import AuditSettings
+from policycliff.rollouts.settings import Aggregation, AuditSettings, Missing
 from policycliff.rollouts.table import SkippedRows
 
 METADATA_KEY = "policycliff"
 SCHEMA = 1
-_NAMES = (*ROW_COLUMNS, "behaviour", "truth")
+SAID = ("rewards", "missing", "aggregation", "epsilon", "max_reward", "main_reward")
+"""Settings that a recorder writes beside the parts of the columns: with them an audit gives the recorder's figures."""
+
+
+def said_of(settings: AuditSettings) -> dict[str, Any]:
+    """What the settings say of `SAID`, as the metadata has it."""
+    found = {name: getattr(settings, name) for name in SAID}
+    pairs = {name: [[key, float(value)] for key, value in found[name]] for name in _PAIRS}
+    return {name: value for name, value in (found | pairs).items() if value not in (None, [])}
 
 
 def _recognise(sample: FileSample) -> str | None:
     return "metadata of policycliff" if METADATA_KEY in sample.metadata else None
 
 
-def _read(paths: Sequence[Path], _settings: AuditSettings) -> Reading:
+def _read(paths: Sequence[Path], settings: AuditSettings) -> Reading:
     described = [_described(path) for path in paths]
     fixed = [_fixed(path, item) for path, item in zip(paths, described, strict=True)]
     for path, other in zip(paths[1:], fixed[1:], strict=True):
@@ -37,7 +45,7 @@ def _read(paths: Sequence[Path], _settings: AuditSettings) -> Reading:
             skipped[reason, unit] = skipped.get((reason, unit), 0) + count
     return Reading(
         frame=frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed"),
-        fixed=fixed[0],
+        fixed=_of_known(fixed[0], settings),
         notes=tuple(dict.fromkeys(note for item in described for note in _notes(item))),
         skipped=tuple(SkippedRows(reason, count, unit) for (reason, unit), count in skipped.items()),
     )
@@ -66,19 +74,44 @@ def _fixed(path: Path, described: dict[str, Any]) -> dict[str, Any]:
     given = described.get("fixed")
     if not isinstance(given, dict):
         raise _bad(path, "no parts of the columns")
-    fixed: dict[str, Any] = {}
     for name, value in given.items():
-        if (name in _NAMES and isinstance(value, str)) or (name == "group_size" and type(value) is int):
-            fixed[name] = value
-        elif name == "rewards" and isinstance(value, list) and value and all(map(_is_reward, value)):
-            fixed[name] = tuple((reward, float(weight)) for reward, weight in value)
-        else:
+        if name not in _CAN_BE or not _CAN_BE[name](value):
             raise _bad(path, f"{name!r} cannot be {value!r}")
-    return fixed
+    pairs = {name: tuple((key, float(number)) for key, number in given[name]) for name in _PAIRS if name in given}
+    return given | pairs
 
 
-def _is_reward(value: Any) -> bool:
-    return isinstance(value, list) and [type(item) for item in value] in ([str, float], [str, int])
+def _of_known(fixed: dict[str, Any], settings: AuditSettings) -> dict[str, Any]:
+    """What is fixed, without what it says of rewards that the user leaves out."""
+    known = {name for name, _ in settings.rewards or fixed.get("rewards", ())}
+    kept = tuple((name, value) for name, value in fixed.get("max_reward", ()) if name in known)
+    left = fixed | ({"max_reward": kept} if "max_reward" in fixed else {})
+    return {name: value for name, value in left.items() if name != "main_reward" or value in known}
+
+
+def _are_numbers(value: Any) -> bool:
+    """Whether it is a list of pairs of a name and a number."""
+    return isinstance(value, list) and bool(value) and all(map(_is_number_of, value))
+
+
+def _is_number_of(value: Any) -> bool:
+    return isinstance(value, list) and [type(part) for part in value] in ([str, float], [str, int])
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_PAIRS = ("rewards", "max_reward")
+_CAN_BE: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys((*ROW_COLUMNS, "behaviour", "truth", "main_reward"), _is_text),
+    **dict.fromkeys(_PAIRS, _are_numbers),
+    "group_size": lambda value: type(value) is int,
+    "missing": lambda value: value in get_args(Missing),
+    "aggregation": lambda value: value in get_args(Aggregation),
+    "epsilon": lambda value: type(value) in (int, float) and value > 0,
+}
+"""What each field of the metadata can be."""
 
 
 def _skipped(path: Path, described: dict[str, Any]) -> list[tuple[str, int, str]]:
