@@ -111,6 +111,15 @@ def test_every_number_every_key_and_every_column_stays(name):
     assert redacted(after) == after
 
 
+def test_every_text_of_the_sample_goes(result):
+    before, after = result["sample"], redacted(result)["sample"]
+    for kind in ("prompt", "completion", "behaviour", "source", "step", "group"):
+        assert f"Zqzq{kind}" in json.dumps(before), kind
+    assert "Zqzq" not in json.dumps(after)
+    assert {shown["text"] for item in after["prompts"] for shown in item["behaviours"]} == {MARK}
+    assert after["columns"] == before["columns"]
+
+
 def test_it_changes_a_copy(result):
     before = copy.deepcopy(result)
     redacted(result)

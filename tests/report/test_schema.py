@@ -98,7 +98,7 @@ FROM_THE_DATA = re.compile(
 )
 MAY_BE_ABSENT = re.compile(
     r"zero_spread_(un)?solved_share$|noise_draws$|figure\.(value|low|high)$|steps\[0\]\.(noise_spread|best_changed)_share$"
-    r"|steps\[0\]\.truth(_of_best)?_mean$"
+    r"|steps\[0\]\.truth(_of_best)?_mean$|^sample$|^settings\.embed$"
 )
 
 
@@ -174,6 +174,13 @@ def test_unknown_keys_are_tolerated():
 @pytest.mark.parametrize("tree", [None, [], {}, 3, "audit", {"a": 1}, {"settings": {}, "verdict": []}])
 def test_other_json_is_no_result(tree):
     assert kind_of(tree) is None
+
+
+def test_an_audit_of_an_older_version_is_accepted():
+    older = copy.deepcopy(FULL)
+    del older["sample"], older["settings"]["embed"]
+    assert kind_of(older) == "audit"
+    assert first_fault(older, "audit") is None
 
 
 def test_the_descriptions_are_told_apart():

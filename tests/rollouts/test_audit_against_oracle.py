@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policycliff.rollouts.analyses.figures import weighted_parts
+from policycliff.rollouts.analyses.terms import weighted_parts
 from policycliff.rollouts.analyses.weights import walls
 from policycliff.rollouts.audit import audit, settings_from_options
 from policycliff.rollouts.reading.load import load_rollouts

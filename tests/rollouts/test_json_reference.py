@@ -26,6 +26,8 @@ FROM_THE_DATA = {
     "prompts_to_look_at[].competing[].scores",
     "advice.drop_list_counts",
 }
+NUMBERS_OR_NULL = {"sample.prompts[].completions[].scores", "sample.prompts[].completions[].terms"}
+"""Lists whose elements have a line of their own."""
 STRATA = ("all", "with_spread", "zero_spread")
 QUANTILES = {"p05", "p25", "p50", "p75", "p95"}
 SCALARS = {bool: "boolean", int: "integer", float: "number", str: "text", type(None): "null"}
@@ -46,6 +48,8 @@ def documented() -> dict[str, set[str]]:
 def kind(value: Any, path: str) -> str:
     if type(value) in SCALARS:
         return SCALARS[type(value)]
+    if path in NUMBERS_OR_NULL:
+        return "list"
     if isinstance(value, list):
         inner = {SCALARS.get(type(item), "") for item in value}
         return f"list of {inner.pop()}" if len(inner) == 1 and "" not in inner else "list"
@@ -60,9 +64,9 @@ def kind(value: Any, path: str) -> str:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every key of a result with the type of its value; an element of a list of objects goes without a key."""
+    """Every key of a result with the type of its value; an object that is an element of a list goes without a key."""
     found = kind(value, path)
-    if path and not path.endswith("[]"):
+    if path and not (path.endswith("[]") and found == "object"):
         yield path, found
     if found == "list":
         for item in value:
@@ -114,6 +118,7 @@ def test_what_may_be_unknown_is_unknown_somewhere(observed, documented):
         "steps[].last": "rows without a step",
         "rewards.{}.radius.quantiles": "null only where every prompt has a single behaviour",
         "prompts_to_look_at[].radius": "only with a single behaviour, and then nothing competes",
+        "sample": "only where nothing may be embedded, or prompts have thousands of completions",
         "prompts_to_look_at[].competing[].scores.{}": "needs a missing score in a prompt that is looked at",
     }
     nullable = {path for path, types in documented.items() if "null" in types and not path.startswith("settings.")}

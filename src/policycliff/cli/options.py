@@ -128,6 +128,10 @@ MaxShift = Annotated[
 ]
 Sample = Annotated[int | None, _figure("--sample", metavar="N", help="Audit N whole groups, drawn at random.")]
 LookAt = Annotated[int | None, _figure("--look-at", metavar="N", help="Boundary prompts to list (default 10)")]
+Embed = Annotated[
+    int | None,
+    _figure("--embed", metavar="N", help="Prompts that a page can recompute, those to look at included (default 200)"),
+]
 Seed = Annotated[int | None, _figure("--seed", help="Seed of every random draw (default 0)")]
 ExecutorOption = Annotated[
     ExecutorChoice | None,

@@ -61,6 +61,7 @@ TABLE_OPTIONS = (
     TableOption("max_shift", opt.MaxShift, _AUDIT),
     TableOption("sample", opt.Sample, _ASKING),
     TableOption("look_at", opt.LookAt, _AUDIT),
+    TableOption("embed", opt.Embed, _AUDIT),
     TableOption("seed", opt.Seed, _ASKING),
     TableOption("fail_on", opt.FailOn, _AUDIT),
     TableOption("settings", opt.SettingsFile, _ASKING, is_setting=False),

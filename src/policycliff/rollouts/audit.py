@@ -18,6 +18,7 @@ import polars as pl
 
 from policycliff.errors import InvalidInputError, TableError
 from policycliff.rollouts.analyses.drop_list import DROP_LIST_SCHEMA
+from policycliff.rollouts.analyses.sample import embedded
 from policycliff.rollouts.analyses.verdict import verdict
 from policycliff.rollouts.analyses.whole import WholeTable, whole_table
 from policycliff.rollouts.intervals import RESAMPLES, finished
@@ -147,6 +148,7 @@ def _audit_parts(parts: Parts, about: AboutTable, report: Progress) -> Audit:
     dropped = figures.pop("drop_list")
     listed = dropped.head(DROP_LIST_LIMIT).to_dicts()
     figures["advice"] |= {"drop_list": listed, "drop_list_counts": _by_reason(dropped)}
+    figures["sample"] = embedded(figures["sample"], places=settings.embed - len(figures["prompts_to_look_at"]))
     beta, origin = whole.beta
     figures["counts"] = {"rows_read": about.rows_read} | figures["counts"]
     result = {
@@ -204,5 +206,5 @@ def _part_notes(parts: Parts) -> list[str]:
 
 _ORDER = (
     "schema_version", "settings", "counts", "verdict", "rewards", "pairs", "beta", "mixed_sources_share", "weights",
-    "truth", "steps", "normalisation", "advice", "prompts_to_look_at",
+    "truth", "steps", "normalisation", "advice", "prompts_to_look_at", "sample",
 )  # fmt: skip

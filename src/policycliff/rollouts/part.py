@@ -19,12 +19,13 @@ from policycliff.rollouts.analyses.figures import (
     aspects_of,
     audit_reward,
     max_reward_of,
-    weighted_parts,
 )
 from policycliff.rollouts.analyses.normalisation import main_reward_name, normalisation_figures, phantom_advantages
 from policycliff.rollouts.analyses.pairs import compare_pair, mixed_sources_share
 from policycliff.rollouts.analyses.price import truth_figures
+from policycliff.rollouts.analyses.sample import drawn_prompts
 from policycliff.rollouts.analyses.steps import step_figures
+from policycliff.rollouts.analyses.terms import weighted_parts
 from policycliff.rollouts.analyses.weights import walls, weight_figures
 from policycliff.rollouts.analyses.whole import Known
 from policycliff.rollouts.intervals import condensed, n_units
@@ -90,6 +91,7 @@ def audit_part(table: RolloutTable, rewards: Rewards, place: Place, known: Known
     aspects = aspects_of(table, whole.noises, leave_out=EFFECTIVE)
     view = _view(table, place, known)
     tree["prompts_to_look_at"] = boundary_prompts(table, main.scored, main.consequential, aspects, view)
+    tree["sample"] = drawn_prompts(table, rewards, view, known)
     return dict(condensed(tree, place.units, units=n_units(whole.prompts)))
 
 

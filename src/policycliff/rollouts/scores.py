@@ -22,6 +22,7 @@ from policycliff.rollouts.exact import (
 from policycliff.rollouts.layout import Layout, layout_of
 from policycliff.rollouts.segments import (
     average_ranks,
+    kept_offsets,
     segment_max,
     segment_mean,
     segment_min,
@@ -211,7 +212,7 @@ def _plain_sum(
             weight @ kept,
             error=weighted_sum_error(kept, weight),
             key=kept.T,
-            offsets=_kept_offsets(table, usable),
+            offsets=kept_offsets(table.offsets, usable),
             exact=lambda positions: exact(usable[positions]),
         )
     return scores, exact
@@ -227,7 +228,7 @@ def _normalised_sum(
     usable = np.flatnonzero(~np.isnan(components).any(axis=0))
     if len(usable) == 0:
         return scores, 0
-    kept, offsets = components[:, usable], _kept_offsets(table, usable)
+    kept, offsets = components[:, usable], kept_offsets(table.offsets, usable)
     where = segment_of(offsets)
     spreads = [segment_std(x, offsets)[where] + epsilon for x in kept]
     normalised = np.stack([(x - segment_mean(x, offsets)[where]) / s for x, s in zip(kept, spreads, strict=True)])
@@ -238,11 +239,6 @@ def _normalised_sum(
         weight @ normalised, error=error, key=kept.T, offsets=offsets, exact=None
     )
     return scores, unresolved
-
-
-def _kept_offsets(table: RolloutTable, usable: Int64[np.ndarray, " kept"]) -> Int64[np.ndarray, " segments_plus_1"]:
-    """Segments of the usable rows, without the groups that have none."""
-    return np.unique(np.searchsorted(usable, table.offsets))
 
 
 def _behaviour_means(

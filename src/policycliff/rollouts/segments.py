@@ -46,6 +46,17 @@ def segment_of(offsets: Int64[np.ndarray, " segments_plus_1"]) -> Int64[np.ndarr
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
+def kept_offsets(
+    offsets: Int64[np.ndarray, " segments_plus_1"], kept: Int64[np.ndarray, " kept"]
+) -> Int64[np.ndarray, " kept_segments_plus_1"]:
+    """Segments of the positions kept, in ascending order; those without any are left out.
+
+    >>> kept_offsets(np.array([0, 2, 4, 7]), np.array([0, 1, 5]))
+    array([0, 2, 3])
+    """
+    return np.unique(np.searchsorted(kept, offsets))
+
+
 def segment_mean(
     values: Float64[np.ndarray, " n"], offsets: Int64[np.ndarray, " segments_plus_1"]
 ) -> Float64[np.ndarray, " segments"]:

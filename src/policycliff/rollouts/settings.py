@@ -11,6 +11,9 @@ Aggregation = Literal["sum_then_normalize", "normalize_then_sum"]
 LARGEST_NUMBER = 1e75
 """Greatest score, weight or coefficient: the square of a weighted sum must not overflow."""
 
+MOST_EMBEDDED = 200
+"""Most prompts of a sample that a page embeds: it has to stay small."""
+
 EFFECTIVE = "effective"
 """Name of the weighted sum of the reward columns (Lemma 4.2) wherever rewards are listed by name."""
 
@@ -47,6 +50,7 @@ class AuditSettings:
         max_shift: Total variation that the advice allows the policy to move, between 0 and 1.
         sample: Audit this many prompts, drawn at random; None for all.
         look_at: How many boundary prompts to list.
+        embed: How many prompts a page embeds, to recompute them in the browser; those to look at are among them.
         seed: Seed of every random draw (bootstrap, noise simulation, `sample`).
     """
 
@@ -74,6 +78,7 @@ class AuditSettings:
     max_shift: float = 0.1
     sample: int | None = None
     look_at: int = 10
+    embed: int = MOST_EMBEDDED
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -87,6 +92,7 @@ class AuditSettings:
             raise InvalidInputError(f"max_shift must lie strictly between 0 and 1, got {self.max_shift}.")
         if self.look_at < 0:
             raise InvalidInputError(f"look_at must be 0 or more, got {self.look_at}.")
+        _require_up_to("embed", self.embed, MOST_EMBEDDED)
         if self.group is not None and self.group_size is not None:
             raise InvalidInputError(
                 "group and group_size cannot both be given: a group column already says which rows belong together. "
@@ -132,6 +138,11 @@ def _require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 def _require_positive(name: str, value: int | float | None) -> None:
     if value is not None and not 1.0 / LARGEST_NUMBER <= value <= LARGEST_NUMBER:
         raise InvalidInputError(f"{name} must be a positive number up to {LARGEST_NUMBER:g}, got {value!r}.")
+
+
+def _require_up_to(name: str, value: object, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise InvalidInputError(f"{name} must be a whole number from 0 to {most}, got {value!r}.")
 
 
 def _require_numbers(name: str, pairs: tuple[tuple[str, float], ...]) -> None:

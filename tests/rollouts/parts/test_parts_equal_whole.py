@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from same_figures import ROLES, WEIGHTS, assert_parts_equal_whole, tables
 
+from policycliff.rollouts.analyses import sample
 from policycliff.rollouts.audit import Audit
 from policycliff.rollouts.reading import size
 
@@ -40,6 +41,7 @@ ASKED = st.fixed_dictionaries(
         "max_reward": st.just({"one": 0.4}),
         "derive": st.just({"brevity": "-LENGTH(completion)"}),
         "look_at": st.integers(0, 6),
+        "embed": st.integers(0, 9),
         "seed": st.integers(0, 2),
     },
 )
@@ -85,6 +87,20 @@ def test_a_sample_holds_the_prompts_that_it_holds_in_memory(table, parts, sample
     found = assert_parts_equal_whole(table, ROLES | {"truth": "truth", "sample": sample, "look_at": 99}, parts)
     if isinstance(found, Audit):
         assert found.result["counts"]["prompts"] <= sample
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_an_embedded_sample_is_as_large_as_from_memory(parts, monkeypatch):
+    """Prompts that are too large, and more than there is room for, are in different parts."""
+    monkeypatch.setattr(sample, "MOST_ENTRIES_A_PROMPT", 6)
+    monkeypatch.setattr(sample, "MOST_ENTRIES", 24)
+    names = [f"q{at % 20}" for at in range(60)] + [f"q{at}" for at in (3, 7, 11) for _ in range(5)]
+    table = scores(names, {"one": [0.1 * (at % 7) for at in range(len(names))]})
+    result = audited(table, {"rewards": ["one"], "prompt": "prompt", "look_at": 2, "embed": 17}, parts)
+    assert len(result["prompts_to_look_at"]) == 2
+    assert result["sample"]["prompts_of"] == 20
+    assert len(result["sample"]["prompts"]) == 8
+    assert result["sample"]["left_out"] == 7
 
 
 def scores(names: list[str], rewards: dict[str, list[float | None]]) -> pl.DataFrame:

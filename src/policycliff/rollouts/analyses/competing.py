@@ -13,6 +13,7 @@ import polars as pl
 
 from policycliff.rollouts.analyses.degeneracy import Aspect
 from policycliff.rollouts.analyses.radius import radii
+from policycliff.rollouts.analyses.texts import named_together, text_at
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Bool, Float64, Int64
@@ -52,8 +53,8 @@ def describe(table: RolloutTable, contest: Contest, prompt: int, rng: np.random.
     radius = float(radii(scored)[prompt])
     return {
         "prompt": table.frame["__prompt_id"][first_row],
-        "prompt_text": _text(table.frame, "__prompt", first_row),
-        "step": _text(table.frame, "__step", first_row),
+        "prompt_text": text_at(table.frame, "__prompt", first_row, _TEXT_LIMIT),
+        "step": text_at(table.frame, "__step", first_row, _TEXT_LIMIT),
         "reason": None,
         "tied_size": int(scored.tied_size[prompt]),
         "behaviours": int(layout.n_behaviours[prompt]),
@@ -98,7 +99,7 @@ def _distinct_texts(table: RolloutTable, scored: Scored, order: list[int], *, al
     words: list[set[str]] = []
     for member in list(dict.fromkeys(order))[:_MOST_EXAMINED]:
         row = int(scored.layout.rows[scored.layout.draw_offsets[member]])
-        text = _text(table.frame, "__completion", row)
+        text = text_at(table.frame, "__completion", row, _TEXT_LIMIT)
         own = {f"row {row}"} if text is None else set(text.split()) or {""}
         if member in always or all(len(own & other) < _LIKE * len(own | other) for other in words):
             kept.append(member)
@@ -135,8 +136,8 @@ def _completion(table: RolloutTable, contest: Contest, behaviour: int) -> dict[s
     shown |= {column.name: float(column.scores[rows].mean()) for column in table.reruns.values()}
     return {
         "row": int(table.row_index[row]),
-        "text": _text(table.frame, "__completion", row),
-        "behaviour": _text(table.frame, "__behaviour", row),
+        "text": text_at(table.frame, "__completion", row, _TEXT_LIMIT),
+        "behaviour": text_at(table.frame, "__behaviour", row, _TEXT_LIMIT),
         "source": _sources(table.frame, rows),
         "draws": len(rows),
         "is_best": bool(scored.best[behaviour]),
@@ -146,16 +147,4 @@ def _completion(table: RolloutTable, contest: Contest, behaviour: int) -> dict[s
 
 
 def _sources(frame: pl.DataFrame, rows: Int64[np.ndarray, " draws"]) -> str | None:
-    """All models that wrote this behaviour."""
-    if "__source" not in frame.columns:
-        return None
-    names = {str(name) for name in frame["__source"].gather(rows) if name is not None}
-    return ", ".join(sorted(names)) or None
-
-
-def _text(frame: pl.DataFrame, column: str, row: int) -> str | None:
-    value = frame[column][row] if column in frame.columns else None
-    if value is None:
-        return None
-    text = str(value)
-    return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]} [... {len(text) - _TEXT_LIMIT} more characters]"
+    return named_together(frame["__source"].gather(rows)) if "__source" in frame.columns else None

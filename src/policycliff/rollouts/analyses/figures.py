@@ -20,10 +20,9 @@ from policycliff.rollouts.analyses.whole import Known
 from policycliff.rollouts.leaves import Nothing, total
 from policycliff.rollouts.rewards import Rewards
 from policycliff.rollouts.scores import Reward, Scored
-from policycliff.rollouts.segments import segment_mean, segment_std
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
-from policycliff.shapes import Bool, Float64
+from policycliff.shapes import Bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +96,3 @@ def max_reward_of(reward: Reward, settings: AuditSettings) -> float | None:
     """Greatest possible value of the reward, turned round with it; None if it was not given."""
     given = dict(settings.max_reward).get(reward.name)
     return None if given is None else reward.sign * given
-
-
-def weighted_parts(
-    table: RolloutTable, effective: Scored, weights: dict[str, float], settings: AuditSettings
-) -> dict[str, Float64[np.ndarray, " rows"]]:
-    """What each component adds to the effective reward of the layout's rows, at the present weights."""
-    rows, offsets = effective.layout.rows, effective.layout.row_offsets
-    where = effective.layout.prompt_of_row
-    parts = {}
-    for column in table.rewards:
-        if weights[column.name] == 0.0:
-            continue
-        values = column.scores[rows]
-        if settings.missing == "zero":
-            values = np.nan_to_num(values, nan=0.0)
-        if settings.aggregation == "normalize_then_sum":
-            spread = segment_std(values, offsets)[where]
-            values = (values - segment_mean(values, offsets)[where]) / (spread + settings.epsilon)
-        parts[column.name] = weights[column.name] * values
-    return parts

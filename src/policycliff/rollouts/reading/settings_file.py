@@ -27,7 +27,7 @@ from policycliff.rollouts.reading.option_text import (
 from policycliff.rollouts.settings import setting_names
 
 _OTHER_NAMES = {"reward": "rewards", "tie_breaker": "tie_breakers", "reruns": "rerun", "max_rewards": "max_reward"}
-_WHOLE = ("group_size", "sample", "look_at", "seed")
+_WHOLE = ("group_size", "sample", "look_at", "embed", "seed")
 _DECIMAL = ("epsilon", "beta", "reward_error", "max_shift")
 
 

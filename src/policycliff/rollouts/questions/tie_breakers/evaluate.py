@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from policycliff.rollouts.analyses.degeneracy import behaviour_means, observed_span
-from policycliff.rollouts.analyses.figures import weighted_parts
 from policycliff.rollouts.analyses.radius import within_prompt_scale
+from policycliff.rollouts.analyses.terms import weighted_parts
 from policycliff.rollouts.intervals import Share, mean_over, share
 from policycliff.rollouts.questions.tie_breakers.candidates import Candidate
 from policycliff.rollouts.questions.tie_breakers.chosen import best_among, mean_over_chosen
