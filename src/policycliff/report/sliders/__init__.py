@@ -1,0 +1,1 @@
+"""What the sliders of the page recompute, and their controls."""
