@@ -32,6 +32,19 @@ def decimal_fraction(value: float) -> Fraction:
     return Fraction(repr(float(value)))
 
 
+def weighted_sums(
+    components: Float64[np.ndarray, "components rows"], weights: Float64[np.ndarray, " components"]
+) -> Float64[np.ndarray, " rows"]:
+    """Rounded weighted sum of every row; rows of equal components have equal sums, wherever they stand.
+
+    A matrix product does not promise that: BLAS may add in another order at the end of an array.
+    """
+    sums = np.zeros(components.shape[1])
+    for weight, values in zip(weights, components, strict=True):
+        sums += weight * values
+    return sums
+
+
 def weighted_sum_error(
     components: Float64[np.ndarray, "components rows"], weights: Float64[np.ndarray, " components"]
 ) -> Float64[np.ndarray, " rows"]:

@@ -18,6 +18,7 @@ from policycliff.rollouts.exact import (
     round_exactly,
     weighted_fractions,
     weighted_sum_error,
+    weighted_sums,
 )
 from policycliff.rollouts.layout import Layout, layout_of
 from policycliff.rollouts.segments import (
@@ -209,7 +210,7 @@ def _plain_sum(
 
     if len(usable):
         scores[usable], _ = round_exactly(
-            weight @ kept,
+            weighted_sums(kept, weight),
             error=weighted_sum_error(kept, weight),
             key=kept.T,
             offsets=kept_offsets(table.offsets, usable),
@@ -235,9 +236,8 @@ def _normalised_sum(
     # A mean or a deviation of n numbers rounds about n times, relative to the largest of them.
     largest = [segment_max(np.abs(x), offsets)[where] / s for x, s in zip(kept, spreads, strict=True)]
     error = weighted_sum_error(np.stack(largest), weight) * (np.diff(offsets)[where] + 4)
-    scores[usable], unresolved = round_exactly(
-        weight @ normalised, error=error, key=kept.T, offsets=offsets, exact=None
-    )
+    sums = weighted_sums(normalised, weight)
+    scores[usable], unresolved = round_exactly(sums, error=error, key=kept.T, offsets=offsets, exact=None)
     return scores, unresolved
 
 

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from policycliff.errors import InvalidInputError, TableError
-from policycliff.rollouts.exact import round_exactly, weighted_sum_error
+from policycliff.rollouts.exact import round_exactly, weighted_sum_error, weighted_sums
 from policycliff.rollouts.layout import Layout, layout_of
 from policycliff.rollouts.reading.load import LoadedRollouts
 from policycliff.rollouts.scores import Reward, Scored, column_reward, effective_reward_of, score
@@ -160,7 +160,8 @@ def _mean_of_normalised(table: RolloutTable, layout: Layout, scores: Float64[np.
     largest = np.stack([segment_max(np.abs(row), offsets)[where] for row in scores])
     # A mean or a deviation of n numbers rounds about n times; twice, for scores were centred after they were divided.
     error = weighted_sum_error(largest, weights) * 2.0 * (layout.group_sizes[where] + 4)
-    values, unresolved = round_exactly(weights @ scores, error=error, key=scores.T, offsets=offsets, exact=None)
+    sums = weighted_sums(scores, weights)
+    values, unresolved = round_exactly(sums, error=error, key=scores.T, offsets=offsets, exact=None)
     placed = np.full(table.n_rows, np.nan)
     placed[layout.rows] = values
     return Reward("mean", placed, None, (), unresolved)
