@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from policycliff.report.elements import Html
 
-_STYLES = ("base", "cards", "tables", "plots", "prompts", "sliders", "print")
+_STYLES = ("base", "cards", "tables", "plots", "prompts", "sliders", "explore", "print")
 
 
 @cache
