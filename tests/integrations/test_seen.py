@@ -6,10 +6,12 @@ import inspect
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from policycliff.errors import MissingExtraError
 from policycliff.integrations.live.seen import Seen, merged, name_of, noted
+from policycliff.integrations.live.trainer import calling_trainer
 from policycliff.integrations.trl import watch
 
 
@@ -79,6 +81,36 @@ def test_functions_of_one_generation_are_noted_together():
     assert both.columns == {"wanted": [1, 2, 1, 2]}
 
 
+def test_the_columns_of_all_rewards_that_are_no_functions_are_noted_of_this_process():
+    seen, trainer = Seen(["wanted"]), FakeTrainer()
+    trainer.state, trainer.accelerator = SimpleNamespace(global_step=4), SimpleNamespace(process_index=1)
+    seen.trainer = trainer
+    everything = np.array([[1, 9], [2, 9], [3, 0.1], [4, np.nan]], dtype=np.float32)
+    own = noted(plain, "p", seen)
+
+    def calculate(inputs, prompts, completions, ids):
+        call(own, trainer, prompts, completions, 4, wanted=[row["wanted"] for row in inputs])
+        return everything
+
+    inputs = [{"wanted": "a"}, {"wanted": "b"}]
+    assert seen.noted_all(calculate, {1: "model"})(inputs, ["q", "q"], ["x", "y"], []) is everything
+    (batch,) = seen.taken()
+    assert (batch.step, batch.completions) == (5, ["x", "y"])
+    assert batch.scores == {"p": [1.0, None], "model": [0.1, None]}
+    assert batch.columns == {"wanted": ["a", "b"]}
+    assert seen.noted_all(lambda *_: everything, {0: "model"})(inputs, ["q", "q"], ["x", "y"], []) is everything
+    (batch,) = seen.taken()
+    assert batch.scores == {"model": [3.0, 4.0]}
+    assert batch.columns == {"wanted": ["a", "b"]}
+
+
+def test_rewards_of_another_shape_are_a_warning_and_come_back():
+    seen = Seen([])
+    seen.trainer = FakeTrainer()
+    with pytest.warns(RuntimeWarning, match="note all rewards"):
+        assert seen.noted_all(lambda *_: "scores", {0: "model"})([{}], ["q"], ["x"], []) == "scores"
+
+
 def test_a_generator_is_read_once_and_handed_on():
     seen = Seen([])
     function = noted(lambda prompts, completions, **_: (len(text) for text in completions), "length", seen)
@@ -92,6 +124,21 @@ def test_what_cannot_be_noted_is_a_warning_and_what_was_said_comes_back():
     with pytest.warns(RuntimeWarning, match="note what words said"):
         assert call(function, FakeTrainer(), ["p"], ["x"]) == ["good"]
     assert noted(lambda **_: [1.0], "r", seen)(text="no trainer") == [1.0]
+
+
+class Owner:
+    """Calls as a trainer does."""
+
+    reward_func_names = ("judge",)
+
+    def callers(self):
+        return calling_trainer()
+
+
+def test_the_trainer_is_found_among_the_callers():
+    assert calling_trainer() is None
+    owner = Owner()
+    assert owner.callers() is owner
 
 
 def test_without_transformers_the_extra_is_named(monkeypatch):

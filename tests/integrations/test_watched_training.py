@@ -1,9 +1,8 @@
 """Real trainings of TRL, watched: the same training to the bit, and the figures of what it was trained on.
 
-The model is made here: two layers over a vocabulary of a few words. Skipped where TRL is not installed.
+Skipped where TRL is not installed.
 """
 
-import functools
 import json
 import os
 import socket
@@ -13,7 +12,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 import policycliff
@@ -22,113 +20,13 @@ from policycliff.errors import InvalidInputError
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("trl")
-datasets = pytest.importorskip("datasets")
-tokenizers = pytest.importorskip("tokenizers")
+
+from tiny_training import FUNCTIONS, has_a, own_logs, parameters_of, short, table_of, trained  # noqa: E402
 
 from policycliff.integrations.trl import watch  # noqa: E402 - needs what may be missing
-
-WORDS = ["<pad>", "<eos>", *"abcdefgh"]
-
-
-def tiny_model(seed=0):
-    torch.manual_seed(seed)
-    config = transformers.LlamaConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        pad_token_id=0,
-        eos_token_id=1,
-        bos_token_id=1,
-    )
-    return transformers.LlamaForCausalLM(config)
-
-
-def tiny_tokenizer():
-    inner = tokenizers.Tokenizer(
-        tokenizers.models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="<pad>")
-    )
-    inner.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", eos_token="<eos>")
-
-
-def has_a(prompts, completions, **kwargs):
-    return [float("a" in completion) for completion in completions]
-
-
-def short(prompts, completions, **kwargs):
-    return [None if "h" in completion else -0.1 * len(completion.split()) for completion in completions]
-
-
-async def has_b(prompts, completions, **kwargs):
-    return [float("b" in completion) for completion in completions]
-
-
-class Hidden:
-    """A reward that is an object."""
-
-    def __call__(self, prompts, completions, wanted, **kwargs):
-        return (0.5 * (want in completion) for want, completion in zip(wanted, completions, strict=True))
-
-
-FUNCTIONS = [has_a, short, has_b, functools.partial(has_a, more=1), Hidden()]
-
-
-def trained(folder, functions=FUNCTIONS, callbacks=(), *, resume=None, steps=4, **settings):
-    """A trainer that has trained, and what it logged."""
-    import trl
-
-    rows = [{"prompt": f"{one} {two}", "wanted": one, "level": 1.0 + (one == "a")} for one in "abcd" for two in "efg"]
-    config = {
-        "output_dir": str(folder),
-        "max_steps": steps,
-        "per_device_train_batch_size": 8,
-        "num_generations": 4,
-        "max_completion_length": 5,
-        "use_cpu": True,
-        "bf16": False,
-        "report_to": [],
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "disable_tqdm": True,
-        "learning_rate": 1e-2,
-        "seed": 7,
-        **settings,
-    }
-    trainer = trl.GRPOTrainer(
-        tiny_model(),
-        reward_funcs=list(functions),
-        args=trl.GRPOConfig(**config),
-        train_dataset=datasets.Dataset.from_list(rows),
-        eval_dataset=datasets.Dataset.from_list(rows[:4]),
-        processing_class=tiny_tokenizer(),
-        callbacks=list(callbacks),
-    )
-    trainer.train(resume_from_checkpoint=resume)
-    return trainer
-
-
-def table_of(folder):
-    return pl.concat([pl.read_parquet(path) for path in sorted(Path(folder).glob("*.parquet"))])
-
-
-def parameters_of(trainer):
-    return [value.detach().numpy().tobytes() for value in trainer.model.state_dict().values()]
-
-
-UNLIKE = ("policycliff", "time", "per_second")
-
-
-def own_logs(trainer):
-    """What the trainer logs without the watcher's figures and without times."""
-    return [
-        {name: value for name, value in row.items() if not any(part in name for part in UNLIKE)}
-        for row in trainer.state.log_history
-    ]
-
+from policycliff.rollouts.audit import settings_from_options  # noqa: E402
+from policycliff.rollouts.reading.load import load_rollouts  # noqa: E402
+from policycliff.rollouts.scores import effective_reward_of  # noqa: E402
 
 WEIGHTS = [1.0, 0.5, 0.25, 0.0, 1.0]
 
@@ -176,6 +74,23 @@ def test_what_is_recorded_is_what_was_trained_on(tmp_path):
     assert written["settings"]["missing"] == "zero"
     assert [row["first"] for row in written["steps"]] == [1, 2, 3, 4]
     assert policycliff.audit(tmp_path / "rollouts", missing="zero").to_dict()["rewards"] == written["rewards"]
+
+
+@pytest.mark.parametrize("aggregation", ["normalize_then_sum", "sum_then_normalize"])
+def test_the_effective_reward_with_missing_scores_is_that_of_trl(tmp_path, aggregation):
+    functions, watcher = watch([has_a, short])
+    settings = {"reward_weights": [1.0, 0.5], "multi_objective_aggregation": aggregation, "log_completions": True}
+    trained(tmp_path, functions, [watcher], **settings, steps=3)
+    asked = {"rewards": {"has_a": 1.0, "short": 0.5}, "aggregation": aggregation, "missing": "zero"}
+    loaded = load_rollouts(tmp_path / "rollouts", settings_from_options(asked))
+    assert loaded.table.rewards[1].missing > 0
+    effective = np.empty(loaded.rows_read)
+    effective[loaded.table.row_index] = effective_reward_of(loaded.table, asked["rewards"], loaded.settings).scores
+    # TRL divides by the deviation of the batch where it has normalised each reward in its group, else by the group's.
+    own = table_of(tmp_path / "completions")["advantage"].to_numpy()
+    parts = effective.reshape((-1, 8) if aggregation == "normalize_then_sum" else (-1, 4))
+    mean, deviation = parts.mean(axis=1, keepdims=True), parts.std(axis=1, ddof=1, keepdims=True)
+    np.testing.assert_allclose(((parts - mean) / (deviation + 1e-4)).ravel(), own, atol=2e-4)
 
 
 def test_every_tracker_gets_the_figures(tmp_path):
@@ -239,13 +154,7 @@ def test_a_reward_may_be_the_truth(tmp_path):
         trained(tmp_path / "weighted", functions, [watcher])
 
 
-def test_models_and_nothing_are_handed_through():
-    model = torch.nn.Linear(1, 1)
-    functions, _ = watch([model, has_a, "org/model"])
-    assert functions[0] is model
-    assert functions[2] == "org/model"
-    with pytest.raises(InvalidInputError, match="no reward function"):
-        watch(None)
+def test_what_cannot_be_right_is_refused_at_once():
     with pytest.raises(InvalidInputError, match="no figure 'x'"):
         watch(has_a, limits={"x": 1.0})
     with pytest.raises(InvalidInputError, match="no option 'rewards'"):
@@ -270,12 +179,16 @@ def test_errors_of_a_reward_function_stay_what_they_are(tmp_path):
 
 PROCESSES = """
 import faulthandler, sys
-from tests.integrations.test_watched_training import FUNCTIONS, trained, watch
+from tiny_training import FUNCTIONS, as_models, reward_model, trained
+
+from policycliff.integrations.trl import watch
 
 faulthandler.dump_traceback_later(240, exit=True)  # a process that waits for the other one for ever
 settings = {"per_device_train_batch_size": 2, "log_completions": True, "ddp_backend": "gloo", "steps": 3}
+rewards = [*FUNCTIONS, reward_model("judge")]
+settings["others"] = {"reward_processing_classes": as_models(rewards)}
 for name, most, steps in (("on", 1.0, 3), ("stopped", 0.0, 1)):
-    functions, watcher = watch(FUNCTIONS, limits={"prompts": most}, stop=True)
+    functions, watcher = watch(rewards, limits={"prompts": most}, stop=True)
     trainer = trained(sys.argv[1] + "/" + name, functions, [watcher], **settings)
     assert trainer.accelerator.num_processes == 2
     assert trainer.state.global_step == steps
@@ -286,7 +199,8 @@ def test_two_processes_share_groups_and_stop_together(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    place = {"PYTHONPATH": str(Path(__file__).parents[2]), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    place = {"PYTHONPATH": path, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     shared = os.environ | place | {"OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     started = [
         subprocess.Popen(
@@ -299,6 +213,8 @@ def test_two_processes_share_groups_and_stop_together(tmp_path):
     assert len(rows) == 3 * 4
     for name in ("step", "prompt", "completion", "has_b"):
         assert rows[name].to_list() == own[name].to_list()
+    judged = [table["judge"].to_numpy().astype(np.float32) for table in (rows, own)]
+    np.testing.assert_array_equal(*judged)
     assert rows["group"].n_unique() == 3
     assert table_of(tmp_path / "stopped" / "rollouts")["step"].unique().to_list() == [1]
 

@@ -18,8 +18,8 @@ from policycliff.extras import require
 from policycliff.integrations.live.caution import first_trouble
 from policycliff.integrations.live.limits import GivenLimit
 from policycliff.integrations.live.options import EVALUATION, require_options
-from policycliff.integrations.live.rows import ROLES, TRUTH
 from policycliff.integrations.live.seen import Batch, Seen, merged, name_of, noted
+from policycliff.integrations.live.trainer import all_names, calling_trainer, free_name
 from policycliff.integrations.recorder import PREFIX, Recorder
 
 
@@ -36,13 +36,13 @@ def watch(
 ) -> tuple[list[Any], Any]:
     """Reward functions that are watched, and the callback that goes with them.
 
-    Reward models (modules, or names of models) and None are handed through and are not seen: the figures are those of
-    the functions' weighted sum.
+    Reward models are handed through as they are; their scores, and the rewards of an environment, are read where the
+    trainer has computed them.
 
     Args:
-        reward_funcs: As `GRPOTrainer` takes them.
+        reward_funcs: As `GRPOTrainer` takes them: functions, models, names of models, or nothing.
         folder: Where the rollouts go; None for `rollouts` in the trainer's output folder.
-        truth: A column of the data set, or a reward function of weight 0, with scores that are not trained on.
+        truth: A column of the data set, or a reward of weight 0, with scores that are not trained on.
         columns: Other columns of the data set to keep.
         limits: As in `Recorder`.
         stop: Whether crossing a limit ends training after the step.
@@ -53,19 +53,18 @@ def watch(
         The functions for `reward_funcs=`, and a callback for `callbacks=`.
 
     Raises:
-        InvalidInputError: There is no function to watch, or an option cannot be right.
+        InvalidInputError: An option cannot be right.
         MissingExtraError: Transformers or Accelerate is not installed.
     """
     transformers = require("transformers", extra="trl", purpose="watching a training of TRL")
     gather = require("accelerate.utils", extra="trl", purpose="watching a training of TRL").gather_object
-    functions = list(reward_funcs) if isinstance(reward_funcs, list | tuple) else [reward_funcs]
-    names = _column_names(functions)
-    if not any(names):
-        raise InvalidInputError("there is no reward function to watch: reward models are not seen.")
+    given = [] if reward_funcs is None else reward_funcs if isinstance(reward_funcs, list | tuple) else [reward_funcs]
+    names: list[str | None] = []
+    for function in given:
+        names.append(free_name(name_of(function), names) if _is_function(function) else None)
     seen = Seen({*columns, *([] if truth is None or truth in names else [truth])})
     watched = [
-        function if name is None else noted(function, name, seen)
-        for function, name in zip(functions, names, strict=True)
+        function if name is None else noted(function, name, seen) for function, name in zip(given, names, strict=True)
     ]
     require_options(options, limits or {})
     settings = {"limits": limits, "stop": stop, "report": report, **options}
@@ -88,13 +87,20 @@ class _Watcher:
         options: dict[str, Any],
     ) -> None:
         """Ready to be called by a trainer."""
-        self._seen, self._names, self._gather = seen, names, gather
+        self._seen, self._given_names, self._gather = seen, names, gather
+        self._names = list(names)
         self._folder, self._truth, self._options = folder, truth, options
+        self._trainer: Any = None
         self._recorder: Recorder | None = None
         self._trouble = first_trouble("the training")
 
+    def on_init_end(self, *_: Any, **__: Any) -> None:
+        """See to it that also the rewards are noted that are no functions."""
+        self._attach()
+
     def on_train_begin(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
         """Open the folder; a run that is resumed replaces the steps that it repeats."""
+        self._attach()
         if state.is_world_process_zero:
             self._recorder = self._opened(args)
 
@@ -115,6 +121,21 @@ class _Watcher:
         if self._recorder is not None:
             self._recorder.close()
 
+    def _attach(self) -> None:
+        trainer = calling_trainer()
+        if trainer is None or trainer is self._trainer:
+            return
+        self._trainer = self._seen.trainer = trainer
+        try:
+            names = all_names(trainer.reward_func_names, self._given_names)
+            unseen = {place: name for place, name in enumerate(names) if name not in self._given_names}
+            if unseen:
+                # TRL has no other place where the scores of models and environments can be read.
+                trainer._calculate_rewards = self._seen.noted_all(trainer._calculate_rewards, unseen)  # noqa: SLF001
+            self._names = list(names)
+        except Exception as error:  # noqa: BLE001 - watching must never end a training run
+            self._trouble("watch the rewards that are no functions", error)
+
     def _record(self, args: Any, state: Any) -> None:
         """Of every process: all of them gather, and the first one records."""
         parts = self._gather([self._seen.taken()])
@@ -128,13 +149,14 @@ class _Watcher:
             self._trouble("record a step", error)
 
     def _opened(self, args: Any) -> Recorder:
-        weights = args.reward_weights or [1.0] * len(self._names)
+        given = len(self._given_names)
+        # What an environment gives has the weight 1.
+        weights = [*(args.reward_weights or [1.0] * given), *[1.0] * (len(self._names) - given)]
         rewards = {name: weight for name, weight in zip(self._names, weights, strict=True) if name is not None}
         if self._truth in rewards and rewards.pop(self._truth) != 0.0:
             raise InvalidInputError(f"{self._truth!r} is the truth and has a weight: give it the weight 0.")
-        aggregation = args.multi_objective_aggregation
         # TRL leaves a missing reward out of its sums.
-        found = {"aggregation": aggregation, "missing": "zero" if aggregation == "sum_then_normalize" else "omit"}
+        found = {"aggregation": args.multi_objective_aggregation, "missing": "zero"}
         folder = self._folder or Path(args.output_dir) / "rollouts"
         return Recorder(folder, rewards=rewards, rank=0, world_size=1, **(found | self._options))
 
@@ -163,16 +185,6 @@ class _Watcher:
             metrics[name.replace(PREFIX + EVALUATION, PREFIX)].append(value)
 
 
-def _column_names(functions: Sequence[Any]) -> list[str | None]:
-    """A name for the scores of each function, its own where that is free; None for what is no function."""
-    names: list[str | None] = []
-    for function in functions:
-        # A module can be called like a function, but TRL calls it in another way.
-        if not callable(function) or hasattr(function, "state_dict"):
-            names.append(None)
-            continue
-        own = name_of(function)
-        name = f"{own} reward" if own in {*ROLES, TRUTH, "effective"} else own
-        repeats = sum(other is not None and other.partition(" #")[0] == name for other in names)
-        names.append(f"{name} #{repeats + 1}" if repeats else name)
-    return names
+def _is_function(reward: Any) -> bool:
+    """Whether TRL calls it as a function: a module can be called, but is called in another way."""
+    return callable(reward) and not hasattr(reward, "state_dict")

@@ -1,4 +1,4 @@
-"""What the reward functions of a trainer see and say, noted without changing either."""
+"""What the rewards of a trainer see and say, noted without changing either."""
 
 import functools
 import inspect
@@ -47,22 +47,51 @@ class Seen:
     def note(self, name: str, given: Mapping[str, Any], said: Sequence[Any]) -> None:
         """Note one call; what goes wrong is a warning, once."""
         try:
-            if given["prompts"] is not self._prompts or not self._batches:
-                self._batches.append(self._batch(given))
-                self._prompts = given["prompts"]
-            batch = self._batches[-1]
+            batch = self._batch_of(given)
             batch.scores[name] = score_column(name, said, len(batch.completions)).to_list()
         except Exception as error:  # noqa: BLE001 - watching must never end a training run
             self._trouble(f"note what {name} said", error)
+
+    def noted_all(self, calculate: Callable[..., Any], names: Mapping[int, str]) -> Callable[..., Any]:
+        """TRL's computation of all rewards, with some of its columns noted: those that no function here says.
+
+        Args:
+            calculate: Takes the examples, the prompts and the completions of this process, and gives the scores of all
+                processes, a column a reward.
+            names: Name of each column to note, by its number.
+        """
+
+        def watched(inputs: Any, prompts: Any, completions: Any, *rest: Any) -> Any:
+            scores = calculate(inputs, prompts, completions, *rest)
+            try:
+                columns = {name: [row[name] for row in inputs] for name in self._names if name in inputs[0]}
+                given = {"prompts": prompts, "completions": completions, "trainer_state": self.trainer.state, **columns}
+                first = self.trainer.accelerator.process_index * len(prompts)
+                batch = self._batch_of(given)
+                for place, name in names.items():
+                    own = scores[first : first + len(prompts), place]
+                    batch.scores[name] = score_column(name, own, len(prompts)).fill_nan(None).to_list()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._trouble("note all rewards", error)
+            return scores
+
+        return watched
 
     def taken(self) -> list[Batch]:
         """The batches noted so far, which are then forgotten."""
         taken, self._batches, self._prompts = self._batches, [], None
         return taken
 
+    def _batch_of(self, given: Mapping[str, Any]) -> Batch:
+        """The batch of the prompts at hand: the last one, or a new one."""
+        if given["prompts"] is not self._prompts or not self._batches:
+            self._batches.append(self._batch(given))
+            self._prompts = given["prompts"]
+        return self._batches[-1]
+
     def _batch(self, given: Mapping[str, Any]) -> Batch:
         # TRL hands over a method of the trainer; the trainer's mode is that of its model.
-        self.trainer = getattr(given.get("log_metric"), "__self__", None)
+        self.trainer = getattr(given.get("log_metric"), "__self__", self.trainer)
         evaluation = self.trainer is not None and not self.trainer.model.training
         return Batch(
             step=given["trainer_state"].global_step + (not evaluation),
