@@ -68,9 +68,8 @@ class Group:
         self.usable = [self._is_usable(row) for row in self.rows]
         self.terms = [[number(row[name]) for name in self.weights] for row in self.rows]
         if asked["aggregation"] == "normalize_then_sum":
-            self.terms = self._normalised([self._filled(at) for at in range(len(rows))])
-        else:
-            self.terms = [self._filled(at) for at in range(len(rows))]
+            self.terms = self._normalised(self.terms)
+        self.terms = [self._filled(at) for at in range(len(rows))]
         self.effective = [self._effective(at) for at in range(len(rows))]
 
     def _is_usable(self, row: dict[str, Any]) -> bool:

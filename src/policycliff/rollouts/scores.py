@@ -21,6 +21,7 @@ from policycliff.rollouts.exact import (
     weighted_sums,
 )
 from policycliff.rollouts.layout import Layout, layout_of
+from policycliff.rollouts.normalised import normalised_within
 from policycliff.rollouts.segments import (
     average_ranks,
     kept_offsets,
@@ -144,18 +145,19 @@ def effective_reward_of(table: RolloutTable, weights: dict[str, float], settings
     """The weighted sum of the reward columns (Lemma 4.2), over the components whose weight is not 0.
 
     `missing="zero"` counts an unusable component as 0, as TRL's `nansum` does; otherwise the row is out. Under
-    `normalize_then_sum` each component is first centred and divided by its standard deviation within the prompt.
+    `normalize_then_sum` each component is first centred and divided by its standard deviation within the prompt: of the
+    scores that are there.
     """
     columns = [column for column in table.rewards if weights[column.name] != 0.0]
     named = tuple((column.name, weights[column.name]) for column in columns)
     components = np.stack([column.scores for column in columns])
     weight = np.array([weights[column.name] for column in columns])
-    if settings.missing == "zero":
-        some = ~np.isnan(components).all(axis=0)
-        components = np.where(np.isnan(components) & some, 0.0, components)
+    missing = np.isnan(components)
+    usable = ~(missing.all(axis=0) if settings.missing == "zero" else missing.any(axis=0))
     if settings.aggregation == "normalize_then_sum":
-        scores, unresolved = _normalised_sum(table, components, weight, settings.epsilon)
+        scores, unresolved = _normalised_sum(table, components, weight, np.flatnonzero(usable), settings.epsilon)
         return Reward(EFFECTIVE, scores, None, named, unresolved)
+    components = np.where(missing & usable, 0.0, components)
     scores, exact = _plain_sum(table, components, weight)
     return Reward(EFFECTIVE, scores, exact, named)
 
@@ -223,21 +225,22 @@ def _normalised_sum(
     table: RolloutTable,
     components: Float64[np.ndarray, "components rows"],
     weight: Float64[np.ndarray, " components"],
+    usable: Int64[np.ndarray, " usable"],
     epsilon: float,
 ) -> tuple[Float64[np.ndarray, " rows"], int]:
     scores = np.full(table.n_rows, np.nan)
-    usable = np.flatnonzero(~np.isnan(components).any(axis=0))
     if len(usable) == 0:
         return scores, 0
     kept, offsets = components[:, usable], kept_offsets(table.offsets, usable)
-    where = segment_of(offsets)
-    spreads = [segment_std(x, offsets)[where] + epsilon for x in kept]
-    normalised = np.stack([(x - segment_mean(x, offsets)[where]) / s for x, s in zip(kept, spreads, strict=True)])
+    parts = [normalised_within(values, offsets, epsilon) for values in kept]
+    terms = np.nan_to_num(np.stack([part.terms for part in parts]), nan=0.0)
     # A mean or a deviation of n numbers rounds about n times, relative to the largest of them.
-    largest = [segment_max(np.abs(x), offsets)[where] / s for x, s in zip(kept, spreads, strict=True)]
-    error = weighted_sum_error(np.stack(largest), weight) * (np.diff(offsets)[where] + 4)
-    sums = weighted_sums(normalised, weight)
-    scores[usable], unresolved = round_exactly(sums, error=error, key=kept.T, offsets=offsets, exact=None)
+    largest = np.nan_to_num(np.stack([part.largest for part in parts]), nan=0.0)
+    error = weighted_sum_error(largest, weight) * (np.diff(offsets)[segment_of(offsets)] + 4)
+    key = np.nan_to_num(kept, nan=np.inf).T
+    scores[usable], unresolved = round_exactly(
+        weighted_sums(terms, weight), error=error, key=key, offsets=offsets, exact=None
+    )
     return scores, unresolved
 
 

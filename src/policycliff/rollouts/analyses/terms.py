@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from policycliff.rollouts.normalised import normalised_within
 from policycliff.rollouts.scores import Scored
-from policycliff.rollouts.segments import kept_offsets, segment_mean, segment_of, segment_std
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable
 from policycliff.shapes import Float64, Int64
@@ -26,19 +26,13 @@ def terms_of(
 ) -> Float64[np.ndarray, " rows"]:
     """What a component's weight is multiplied by; NaN where the score is missing and does not count as 0.
 
+    As in TRL, what is missing adds nothing to the sum, also where components are normalised first.
+
     Args:
         scores: Of the rows that have an effective reward.
         offsets: First row of each prompt.
         settings: Say what a missing score counts, and whether components are normalised within the prompt.
     """
-    values = np.nan_to_num(scores, nan=0.0) if settings.missing == "zero" else scores
-    if settings.aggregation != "normalize_then_sum":
-        return values
-    # Only a component of weight 0 can be missing here, for it takes no row out of the effective reward.
-    known = np.flatnonzero(~np.isnan(values))
-    within = kept_offsets(offsets, known)
-    where = segment_of(within)
-    kept = values[known]
-    terms = np.full(len(values), np.nan)
-    terms[known] = (kept - segment_mean(kept, within)[where]) / (segment_std(kept, within)[where] + settings.epsilon)
-    return terms
+    normalise = settings.aggregation == "normalize_then_sum"
+    values = normalised_within(scores, offsets, settings.epsilon).terms if normalise else scores
+    return np.nan_to_num(values, nan=0.0) if settings.missing == "zero" else values
