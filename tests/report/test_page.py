@@ -13,13 +13,15 @@ from page_reader import Page
 
 from policycliff.report.format import mean_text, percent, share_text
 from policycliff.report.html import render_html
+from policycliff.report.statements import all_named, anchor, named
 from policycliff.report.summary import shown_rewards
 from policycliff.rollouts.audit import audit
 
 RESULTS = every_result()
 FULL = RESULTS["two rewards, truth, second scores"]
 ALL_SECTIONS = [
-    "verdict", "ties", "cliff", "pairs", "weights", "price", "steps", "normalisation", "advice", "prompts", "limits",
+    "verdict", "ties", "cliff", "pairs", "temperature", "weights", "price", "steps", "normalisation", "advice",
+    "prompts", "limits", "in-words",
 ]  # fmt: skip
 
 
@@ -44,9 +46,31 @@ def test_sections_keep_their_order_where_some_do_not_apply(pages, name):
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_links_lead_to_sections(pages, name):
+def test_links_lead_to_all_sections_and_to_the_words_of_all_statements(pages, name):
     links = {attributes["href"] for tag, attributes in pages[name].elements if tag == "a"}
-    assert links == {f"#{key}" for key in sections(pages[name])}
+    words = {attributes["id"] for tag, attributes in pages[name].elements if tag == "dt" and "id" in attributes}
+    assert links == {f"#{key}" for key in (*sections(pages[name]), *words)}
+    assert words == {anchor(name) for name in all_named(re.findall("[A-Z][a-z]+ [0-9.]+", pages[name].text))}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_each_finding_leads_to_the_section_of_its_figure(name):
+    """The section says the figure; samples and sources, which have no section of their own, are limits."""
+    cards = render_html(RESULTS[name]).split("<article")[1 : len(RESULTS[name]["verdict"]) + 1]
+    found = [re.search('Evidence: <a href="#([a-z-]+)"', card) for card in cards]
+    for finding, link in zip(RESULTS[name]["verdict"], found, strict=True):
+        key = finding["figure"]["key"]
+        assert link is not None, key
+        if key not in ("counts.group_sizes", "mixed_sources_share"):
+            assert link[1] != "limits", key
+
+
+def test_each_statement_of_the_verdict_is_known():
+    """But for assumptions, which are no statements."""
+    for result in RESULTS.values():
+        for finding in result["verdict"]:
+            if not finding["statement"].startswith("Assumption"):
+                assert len(named(finding["statement"])) == finding["statement"].count(",") + 1
 
 
 @pytest.mark.parametrize("name", RESULTS)

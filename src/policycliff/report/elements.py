@@ -22,7 +22,7 @@ Child: TypeAlias = str | Iterable[str | None] | None
 
 Attribute: TypeAlias = str | int | bool | None
 
-_VOID = {"br", "hr", "meta", "img"}
+_VOID = {"br", "hr", "meta", "img", "input"}
 
 
 def tag(name: str, *children: Child, **attributes: Attribute) -> Html:

@@ -17,6 +17,7 @@ from policycliff.report.sections.price import price_section
 from policycliff.report.sections.prompts import prompts_section
 from policycliff.report.sections.section import Section
 from policycliff.report.sections.steps import steps_section
+from policycliff.report.sections.temperature import temperature_section
 from policycliff.report.sections.ties import ties_section
 from policycliff.report.sections.verdict import verdict_section
 from policycliff.report.sections.weights import weights_section
@@ -24,10 +25,10 @@ from policycliff.report.summary import Result, counts_line, left_out, recognised
 from policycliff.report.text import one_line
 
 _SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
-    verdict_section,
     ties_section,
     cliff_section,
     pairs_section,
+    temperature_section,
     weights_section,
     price_section,
     steps_section,
@@ -51,9 +52,9 @@ def render_html(result: Result) -> str:
 
 
 def _sections(result: Result) -> list[Section]:
-    sections = [section for make in _SECTIONS if (section := make(result)) is not None]
-    named = [*(section.statement for section in sections), *(item["statement"] for item in result["verdict"])]
-    return [*sections, limits_section(result, named)]
+    evidence = [section for make in _SECTIONS if (section := make(result)) is not None]
+    evidence.append(limits_section(result))
+    return [verdict_section(result, {section.key: section.title for section in evidence}), *evidence]
 
 
 def _header(result: Result) -> Html:

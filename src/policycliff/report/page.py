@@ -1,8 +1,10 @@
 """A self-contained page: no network, no outside file, the same frame for every report.
 
 Plotly's script is inlined once, where there is a plot; plots and other data are JSON blocks, which no browser runs. A
-content security policy allows exactly the page's own scripts, by their hashes, and no network, so that even markup that
-slipped through could neither run nor call home.
+content security policy allows exactly the page's own scripts and style sheet, by their hashes, and no network, so that
+even markup that slipped through could neither run nor call home nor cover the page. No element has a style attribute:
+scripts set what depends on data through the object model, which the policy allows. Plotly needs an empty style sheet,
+which it fills rule by rule, and empties style attributes: hence the hash of nothing, and `unsafe-hashes`.
 """
 
 import json
@@ -11,18 +13,24 @@ from typing import Any
 
 from policycliff.report.assets import digest, plotly, scripts, style
 from policycliff.report.elements import Html, tag
+from policycliff.report.sections.in_words import in_words_section
 from policycliff.report.sections.section import Section
 
 
 def assemble_page(*, title: str, header: Html, sections: Sequence[Section]) -> str:
-    """The whole page as text, to be written as UTF-8; `title` is plain text, for the browser's tab."""
+    """The whole page as text, to be written as UTF-8; `title` is plain text, for the browser's tab.
+
+    A last section says in words what the statements say that the others name.
+    """
     run = _scripts(sections)
+    in_words = in_words_section(sections)
+    shown = [*sections, in_words] if in_words else sections
+    without = tag("noscript", tag("p", "The plots need JavaScript; the tables hold their figures.")) if run else None
     body = tag(
         "body",
         header,
-        _navigation(sections),
-        tag("main", [section.render() for section in sections]),
-        tag("noscript", tag("p", "The plots need JavaScript; the tables hold their figures.")) if run else None,
+        _navigation(shown),
+        tag("main", without, [section.render() for section in shown]),
         [_block(name, value) for name, value in _blocks(sections).items()],
         [tag("script", script) for script in run],
     )
@@ -77,7 +85,8 @@ def embedded_json(value: Mapping[str, Any] | Sequence[Any] | str) -> str:
 
 def _policy(run: Sequence[str]) -> str:
     allowed = " ".join(digest(script) for script in run) or "'none'"
+    styles = f"'unsafe-hashes' {digest(style())} {digest('')}"
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        f"default-src 'none'; script-src {allowed}; style-src {styles}; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )

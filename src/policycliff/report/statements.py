@@ -7,6 +7,8 @@ PAPER = "Xu, The Policy Cliff, arXiv 2507.20150 (2025)"
 
 STATEMENTS = {
     "Thm 2.7": "Where the best action is unique, a small change of the reward changes nothing.",
+    "Lemma 2.5": "Limits of optimal actions are optimal: under a small change of the reward a state can lose best "
+    "actions and gains none.",
     "Prop 2.9": "Where several actions are best, an arbitrarily small change of the reward makes any one of them the "
     "only best, so every deterministic choice among them jumps.",
     "Prop 2.10": "With m best actions even choosing among them evenly jumps, by (m − 1)/m in total variation.",
@@ -20,6 +22,8 @@ STATEMENTS = {
     "Sec 5.4": "Optimising a proxy can raise it while the truth falls.",
     "Sec 6.2": "Noise in scores and in optimisation makes runs differ where the best completions are close.",
     "Result 1": "The radius: a best completion stays best exactly while errors are below half its lead.",
+    "Result 3": "The best values are convex and piecewise linear in the weights of the rewards: cells, with walls "
+    "between them.",
     "Result 4": "A sharper bound on a soft policy's move: tanh(span of the change / (4 beta)).",
     "Result 5": "The least KL coefficient (or temperature) that keeps the policy's move under a chosen bound.",
     "Result 6": "Between the best and the worst policy that the reward cannot tell apart, chance decides.",
@@ -27,7 +31,7 @@ STATEMENTS = {
 }
 """Numbers as in the paper; a `Result` goes beyond it (docs/theory)."""
 
-_NAME = re.compile(r"(?:Thm|Prop|Lemma|Sec|Result) \d+(?:\.\d+)?")
+_NAME = re.compile(r"((?:Thm|Prop|Lemma|Sec|Result) \d+(?:\.\d+)?)")
 
 
 def named(statement: str) -> list[str]:
@@ -42,6 +46,24 @@ def explanation(statement: str) -> str:
     'Sec 5.4: Optimising a proxy can raise it while the truth falls.'
     """
     return " ".join(f"{name}: {STATEMENTS[name]}" for name in named(statement))
+
+
+def pieces(statement: str) -> list[str]:
+    """The text cut around the names in it.
+
+    >>> pieces("Prop 2.9, Prop 2.10")
+    ['Prop 2.9', ', ', 'Prop 2.10']
+    """
+    return [piece for piece in _NAME.split(statement) if piece]
+
+
+def anchor(name: str) -> str:
+    """Where a page says what a statement says.
+
+    >>> anchor("Prop 2.9")
+    'statement-prop-2-9'
+    """
+    return f"statement-{re.sub('[ .]', '-', name.lower())}"
 
 
 def all_named(statements: Iterable[str]) -> list[str]:

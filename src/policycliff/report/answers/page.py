@@ -1,7 +1,7 @@
 """An answer as one self-contained page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policycliff.report.answers.cells import cell_text
@@ -10,7 +10,8 @@ from policycliff.report.cells import name_cell
 from policycliff.report.elements import Html, details, join, table, tag
 from policycliff.report.page import assemble_page
 from policycliff.report.sections.section import Section, plot_box
-from policycliff.report.sections.verdict import finding_cards
+from policycliff.report.sections.verdict import finding_cards, named_by
+from policycliff.report.statements import named
 from policycliff.report.text import one_line
 
 Result = Mapping[str, Any]
@@ -21,11 +22,27 @@ def render_answer(result: Result) -> str:
     """The page, a pure function of what `Answer.to_dict` gives."""
     name = one_line(result["title"])
     header = tag("header", tag("p", one_line(result["question"]), class_="overline"), tag("h1", name_cell(name)))
+    evidence = [*map(_section, result["tables"]), _limits(result)]
+    return assemble_page(title=name, header=header, sections=[_findings(result, evidence), *evidence])
+
+
+def _findings(result: Result, evidence: Sequence[Section]) -> Section:
+    titles = {section.key: section.title for section in evidence}
+    tables = {section.key: section.statement for section in evidence[:-1]}
+    body = finding_cards(result["findings"], titles, lambda finding: _evidence(finding["statement"], tables))
     meaning = "What was found, the most severe first."
-    findings = Section("findings", "Findings", meaning, "", finding_cards(result["findings"]))
-    return assemble_page(
-        title=name, header=header, sections=[findings, *map(_section, result["tables"]), _limits(result)]
-    )
+    return Section("findings", "Findings", meaning, "", body, named=named_by(result["findings"]))
+
+
+def _evidence(statement: str, tables: Mapping[str, str]) -> str | None:
+    """The table about the same statement as a finding; without one, the first table, which holds the main figures.
+
+    >>> _evidence("Prop 4.7, Result 4", {"rewards": "Prop 4.6", "moves": "Result 4"})
+    'moves'
+    """
+    wanted = set(named(statement))
+    about = (key for key, other in tables.items() if wanted & set(named(other)))
+    return next(about, next(iter(tables), None))
 
 
 def _section(table: Result) -> Section:

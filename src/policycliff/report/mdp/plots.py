@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.report.plots.layout import BLUE, GREEN, GREY, ORANGE, RED, Plot, axis, log_axis, plot, rows_height
+from policycliff.report.plots.layout import BLUE, GREEN, ORANGE, RED, Plot, axis, log_axis, plot, rows_height
 from policycliff.report.text import plot_label, tick_label
 
 _COLOURS = {"unique": BLUE, "tied": RED, "unresolved": ORANGE}
@@ -13,7 +13,8 @@ _ARROWS = {
     "up": "↑", "north": "↑", "down": "↓", "south": "↓", "left": "←", "west": "←", "right": "→", "east": "→",
     "pickup": "P", "pick up": "P", "drop off": "D",
 }  # fmt: skip
-_SCALE = [[0.0, "#f3ead2"], [0.5, "#7fb8e0"], [1.0, "#2f6ba8"]]
+# Light enough that dark arrows stand out on every cell.
+_SCALE = [[0.0, "#f3ead2"], [0.5, "#a5cbe6"], [1.0, "#5a97cf"]]
 _SHOWN = 5_000
 State = Mapping[str, Any]
 
@@ -129,7 +130,7 @@ def map_plot(states: Sequence[State], cells: Sequence[Sequence[int]], members: S
         "colorscale": _SCALE,
         "xgap": 2,
         "ygap": 2,
-        "colorbar": {"thickness": 12, "len": 0.9, "tickfont": {"color": GREY}, "outlinewidth": 0},
+        "colorbar": {"thickness": 12, "len": 0.9, "outlinewidth": 0},
         "showlegend": False,
     }
     if what == "gap":

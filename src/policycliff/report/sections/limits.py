@@ -1,22 +1,19 @@
-"""What this cannot know, the statements in a sentence each, and how the audit was run."""
+"""What this cannot know, and how the audit was run."""
 
 import json
-from collections.abc import Iterable
 
 from policycliff.report.elements import Html, details, join, table, tag
 from policycliff.report.format import count, number
 from policycliff.report.sections.section import Section
-from policycliff.report.statements import PAPER, STATEMENTS, all_named
 from policycliff.report.summary import Result, left_out, main_figures
 from policycliff.report.text import one_line
 
 
-def limits_section(result: Result, statements: Iterable[str]) -> Section:
-    """What no audit of samples can know; `statements` are those that the page names."""
+def limits_section(result: Result) -> Section:
+    """What no audit of samples can know."""
     items = [*_always(result), *_sometimes(result), *(f"Left out or odd: {line}." for line in left_out(result))]
     body = join(
         tag("ul", [tag("li", one_line(item)) for item in items]),
-        details(f"The statements behind the figures ({PAPER})", _statements(statements)),
         details("Settings and versions", _settings(result)),
     )
     meaning = "Every figure above is about the completions in the table; this is where that stops."
@@ -51,11 +48,6 @@ def _sometimes(result: Result) -> list[str]:
         elif figures["unresolved_rows"]:
             found.append(f"{name}: {count(figures['unresolved_rows'])} scores could not be told from ties exactly.")
     return found
-
-
-def _statements(statements: Iterable[str]) -> Html:
-    pairs = [join(tag("dt", name), tag("dd", STATEMENTS[name])) for name in all_named(statements)]
-    return tag("dl", pairs, class_="names")
 
 
 def _settings(result: Result) -> Html:

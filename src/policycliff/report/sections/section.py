@@ -6,7 +6,7 @@ from typing import Any
 
 from policycliff.report.elements import Child, Html, join, tag
 from policycliff.report.plots.layout import Plot
-from policycliff.report.statements import explanation
+from policycliff.report.statements import STATEMENTS, anchor, explanation, pieces
 
 _GLYPHS = {
     "square": "■",
@@ -34,6 +34,7 @@ class Section:
         plots: Its plots by name; the markup refers to them through `plot_box`.
         data: Its other JSON blocks by name, for its scripts.
         scripts: Names of the scripts that it needs, in their order.
+        named: Statements that its body names.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Section:
     plots: Mapping[str, Plot] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     def render(self) -> Html:
         """The section as markup."""
@@ -53,23 +55,28 @@ class Section:
 
 
 def statement_mark(statement: str) -> Html | None:
-    """The statement's name, with what it says on hovering."""
+    """The names of statements, each a link to its words, which hovering shows as well."""
     if not statement:
         return None
-    return tag("abbr", statement, title=explanation(statement) or None, class_="statement")
+    return tag("span", [_linked(piece) for piece in pieces(statement)], class_="statement")
+
+
+def _linked(piece: str) -> str:
+    if piece not in STATEMENTS:
+        return piece
+    return tag("a", piece, href=f"#{anchor(piece)}", title=explanation(piece))
 
 
 def plot_box(name: str, caption: str, plot: Plot | None, *, label: str) -> Html | None:
     """Where a plot goes, its caption above; `label` is for those who cannot see it. Nothing for no plot."""
     if plot is None:
         return None
-    style = f"min-height:{plot['layout']['height']}px"
-    box = tag("div", id=f"plot-{name}", class_="plot", role="img", aria_label=label, style=style)
+    box = tag("div", id=f"plot-{name}", class_="plot", role="img", aria_label=label)
     return tag("figure", tag("figcaption", caption), _legend(plot["legend"]), box)
 
 
 def _legend(entries: Sequence[Mapping[str, str]]) -> Html | None:
-    """Names of the traces with their signs."""
+    """Names of the traces with their signs, which a script colours: the page's policy allows no style attribute."""
     if not entries:
         return None
     return tag("ul", [tag("li", _swatch(entry), entry["name"]) for entry in entries], class_="legend")
@@ -78,8 +85,8 @@ def _legend(entries: Sequence[Mapping[str, str]]) -> Html | None:
 def _swatch(entry: Mapping[str, str]) -> Html:
     colour, sign = entry["colour"], entry["sign"]
     if sign in _GLYPHS:
-        return tag("span", _GLYPHS[sign], style=f"color:{colour}", class_="glyph", aria_hidden="true")
-    return tag("span", class_=f"line {_BORDERS.get(sign, 'solid')}", style=f"color:{colour}", aria_hidden="true")
+        return tag("span", _GLYPHS[sign], data_colour=colour, class_="glyph", aria_hidden="true")
+    return tag("span", class_=f"line {_BORDERS.get(sign, 'solid')}", data_colour=colour, aria_hidden="true")
 
 
 def beside(*children: Child, columns: int = 2) -> Html:
