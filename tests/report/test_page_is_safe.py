@@ -109,11 +109,11 @@ def test_surrogates_and_nul_become_replacement_characters():
     assert tag("p", "a\ud800\x00b") == "<p>a\ufffd\ufffdb</p>"
 
 
-@pytest.mark.parametrize("text", ["</script>", "<!--", "]]>", "\u2028", "&lt;", "\ud800"])
+@pytest.mark.parametrize("text", ["</script>", "<!--", "]]>", "\u2028", "&lt;", "\ud800", "\x7f\x00", "\u202e"])
 def test_embedded_json_cannot_be_left(text):
     written = embedded_json({"key": text})
-    assert not re.search("[<>&\u2028]", written)
-    assert written.isascii()
+    assert not re.search("[<>&\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", written)
+    assert written.encode("utf-8")
     assert json.loads(written) == {"key": text}
 
 

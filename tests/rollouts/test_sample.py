@@ -236,7 +236,8 @@ def test_a_prompt_of_too_many_completions_is_left_out_and_counted():
 
 
 def test_no_more_completions_than_a_page_can_hold(monkeypatch):
-    monkeypatch.setattr("policycliff.rollouts.analyses.sample.MOST_ENTRIES", 10)
+    """Two rewards: a completion has five numbers."""
+    monkeypatch.setattr("policycliff.rollouts.analyses.sample.MOST_NUMBERS", 54)
     table = plain(9)
     sample = sampled(table, embed=5, seed=1)
     assert (len(sample["prompts"]), sample["left_out"]) == (3, 2)

@@ -8,6 +8,7 @@ which it fills rule by rule, and empties style attributes: hence the hash of not
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from policycliff.report.assets import digest, plotly, scripts, style
 from policycliff.report.elements import Html, tag
 from policycliff.report.sections.in_words import in_words_section
 from policycliff.report.sections.section import Section
+
+_UNSAFE = re.compile("[<>&\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def assemble_page(*, title: str, header: Html, sections: Sequence[Section]) -> str:
@@ -74,13 +77,13 @@ def _navigation(sections: Sequence[Section]) -> Html:
 
 
 def embedded_json(value: Mapping[str, Any] | Sequence[Any] | str) -> str:
-    r"""JSON that no text in it can end or reopen: as ASCII, with `<`, `>` and `&` as escapes.
+    r"""JSON that no text in it can end or reopen: `<`, `>`, `&` and what is no plain text in UTF-8 become escapes.
 
     >>> print(embedded_json("</script>"))
     "\u003c/script\u003e"
     """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def _policy(run: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ from policycliff.rollouts.settings import EFFECTIVE
 
 EFFECTIVE_PLACE = -1
 _NAME = 120
-_TEXT = 160
+_LEAST_NAME, _MOST_NAME = 24, 160
+_ALL_NAMES = 150_000
 
 
 def sample_block(result: Result) -> dict[str, Any] | None:
@@ -22,6 +23,8 @@ def sample_block(result: Result) -> dict[str, Any] | None:
     weights = result["settings"]["rewards"]
     truth = result["settings"]["columns"]["truth"]["column"]
     columns = sample["columns"]
+    names = sum(len(prompt["behaviours"]) for prompt in sample["prompts"])
+    limit = min(_MOST_NAME, max(_LEAST_NAME, _ALL_NAMES // names))
     return {
         "columns": [one_line(name) for name in columns],
         "effective": EFFECTIVE,
@@ -32,7 +35,7 @@ def sample_block(result: Result) -> dict[str, Any] | None:
         "beta": result["beta"]["value"],
         "pairs": [[_place(columns, pair[end]) for end in ("first", "second")] for pair in shown_pairs(result)],
         "curves": {str(columns.index(weight["name"])): _curve(weight) for weight in result["weights"]},
-        "prompts": [_prompt(prompt) for prompt in sample["prompts"]],
+        "prompts": [_prompt(prompt, limit) for prompt in sample["prompts"]],
     }
 
 
@@ -69,18 +72,18 @@ def _curve(weight: Mapping[str, Any]) -> dict[str, Any]:
     return {"factor": curve["factor"], "share": curve["changed_share"], "low": curve["low"], "high": curve["high"]}
 
 
-def _prompt(prompt: Mapping[str, Any]) -> dict[str, Any]:
+def _prompt(prompt: Mapping[str, Any], limit: int) -> dict[str, Any]:
     return {
         "label": prompt_name(prompt),
-        "behaviours": [_behaviour_name(behaviour) for behaviour in prompt["behaviours"]],
+        "behaviours": [_behaviour_name(behaviour, limit) for behaviour in prompt["behaviours"]],
         "completions": [_completion(completion) for completion in prompt["completions"]],
     }
 
 
-def _behaviour_name(behaviour: Mapping[str, Any]) -> str:
+def _behaviour_name(behaviour: Mapping[str, Any], limit: int) -> str:
     for text in (behaviour["behaviour"], behaviour["text"]):
         if text and text != MARK:
-            return one_line(text, _TEXT)
+            return one_line(text, limit)
     return f"row {behaviour['row']}"
 
 

@@ -25,8 +25,8 @@ from policycliff.shapes import Bool, Int64
 MOST_ENTRIES_A_PROMPT = 2_000
 """Different completions of a prompt beyond which it is left out."""
 
-MOST_ENTRIES = 20_000
-"""Different completions of the prompts that are embedded, together."""
+MOST_NUMBERS = 100_000
+"""Numbers of all prompts together: each different completion has a reward, its scores and its terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,13 @@ def drawn_prompts(table: RolloutTable, rewards: Rewards, view: View, known: Know
     early = chance < settings.embed + whole.prompts - with_reward
     prompts = np.array(first_of(early, (chance,), settings.embed), dtype=np.int64)
     columns = [column.name for column in embedded_columns(table)]
+    most = MOST_NUMBERS // (1 + len(columns) + len(table.rewards))
+    drawn = _drawn(table, rewards, prompts, view, settings, most=most)
     return {
         "prompts_of": with_reward,
         "columns": columns,
         "signs": [rewards.columns[name].sign if name in rewards.columns else 1.0 for name in columns],
-        "drawn": Figure(_drawn(table, rewards, prompts, view, settings), partial(_joined, limit=settings.embed), list),
+        "drawn": Figure(drawn, partial(_joined, limit=settings.embed, most=most), list),
     }
 
 
@@ -83,7 +85,13 @@ def embedded(found: Mapping[str, Any] | None, *, places: int) -> dict[str, Any] 
 
 
 def _drawn(
-    table: RolloutTable, rewards: Rewards, prompts: Int64[np.ndarray, " drawn"], view: View, settings: AuditSettings
+    table: RolloutTable,
+    rewards: Rewards,
+    prompts: Int64[np.ndarray, " drawn"],
+    view: View,
+    settings: AuditSettings,
+    *,
+    most: int,
 ) -> list[Drawn]:
     """The prompts in their random order, those with contents that are small enough."""
     if len(prompts) == 0:
@@ -92,7 +100,7 @@ def _drawn(
     groups = scored.layout.prompts[prompts]
     completions = completions_of(table, rewards, groups, settings)
     entries = np.bincount(completions["place"], minlength=len(prompts))
-    fits = _fitting(entries)
+    fits = _fitting(entries, most)
     first = np.cumsum(entries) - entries
     kept = [completions.slice(start, count) for start, count in zip(first[fits], entries[fits], strict=True)]
     contents = iter(contents_of(table, scored, prompts[fits], kept))
@@ -102,14 +110,14 @@ def _drawn(
     ]
 
 
-def _joined(first: list[Drawn], second: list[Drawn], *, limit: int) -> list[Drawn]:
+def _joined(first: list[Drawn], second: list[Drawn], *, limit: int, most: int) -> list[Drawn]:
     """Those of two parts, without the contents that have no room any more."""
     drawn = sorted([*first, *second], key=attrgetter("chance"))[:limit]
-    fits = _fitting(np.array([item.entries for item in drawn], dtype=np.int64))
+    fits = _fitting(np.array([item.entries for item in drawn], dtype=np.int64), most)
     return [item if fit else replace(item, contents=None) for item, fit in zip(drawn, fits, strict=True)]
 
 
-def _fitting(entries: Int64[np.ndarray, " drawn"]) -> Bool[np.ndarray, " drawn"]:
-    """Which prompts, in the random order, are small enough: each by itself, and together with those before it."""
+def _fitting(entries: Int64[np.ndarray, " drawn"], most: int) -> Bool[np.ndarray, " drawn"]:
+    """Which prompts, in the random order, are small enough: each by itself, and with those before it at `most`."""
     small = entries <= MOST_ENTRIES_A_PROMPT
-    return small & (np.cumsum(np.where(small, entries, 0)) <= MOST_ENTRIES)
+    return small & (np.cumsum(np.where(small, entries, 0)) <= most)
