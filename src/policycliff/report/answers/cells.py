@@ -5,6 +5,9 @@ from typing import Any
 from policycliff.report.format import UNKNOWN, count, mean_text, number, percent, share_text
 from policycliff.report.text import one_line
 
+MOST_ROWS = 200
+"""Rows that a page shows of a table; all are in the JSON."""
+
 
 def cell_text(value: Any, kind: str, *, limit: int | None = None) -> str:
     """A value as a person reads it.

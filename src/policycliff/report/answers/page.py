@@ -4,18 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.report.answers.cells import cell_text
+from policycliff.report.answers.cells import MOST_ROWS, cell_text
+from policycliff.report.answers.evidence import evidence_table
 from policycliff.report.answers.plots import lines_plot
 from policycliff.report.cells import name_cell
 from policycliff.report.elements import Html, details, join, table, tag
 from policycliff.report.page import assemble_page
 from policycliff.report.sections.section import Section, plot_box
 from policycliff.report.sections.verdict import finding_cards, named_by
-from policycliff.report.statements import named
 from policycliff.report.text import one_line
 
 Result = Mapping[str, Any]
-_MOST_ROWS = 200
 
 
 def render_answer(result: Result) -> str:
@@ -28,21 +27,9 @@ def render_answer(result: Result) -> str:
 
 def _findings(result: Result, evidence: Sequence[Section]) -> Section:
     titles = {section.key: section.title for section in evidence}
-    tables = {section.key: section.statement for section in evidence[:-1]}
-    body = finding_cards(result["findings"], titles, lambda finding: _evidence(finding["statement"], tables))
+    body = finding_cards(result["findings"], titles, lambda finding: evidence_table(finding, result["tables"]))
     meaning = "What was found, the most severe first."
     return Section("findings", "Findings", meaning, "", body, named=named_by(result["findings"]))
-
-
-def _evidence(statement: str, tables: Mapping[str, str]) -> str | None:
-    """The table about the same statement as a finding; without one, the first table, which holds the main figures.
-
-    >>> _evidence("Prop 4.7, Result 4", {"rewards": "Prop 4.6", "moves": "Result 4"})
-    'moves'
-    """
-    wanted = set(named(statement))
-    about = (key for key, other in tables.items() if wanted & set(named(other)))
-    return next(about, next(iter(tables), None))
 
 
 def _section(table: Result) -> Section:
@@ -55,10 +42,10 @@ def _section(table: Result) -> Section:
 
 def _table(shown: Result) -> Html:
     rows = [[cell_text(row[item["key"]], item["kind"]) for item in shown["columns"]] for row in shown["rows"]]
-    left = len(rows) - _MOST_ROWS
+    left = len(rows) - MOST_ROWS
     caption = f"And {left} more rows, in the JSON result." if left > 0 else None
     head = [one_line(item["title"]) for item in shown["columns"]]
-    return table(head, rows[:_MOST_ROWS], caption=caption, label=one_line(shown["title"]))
+    return table(head, rows[:MOST_ROWS], caption=caption, label=one_line(shown["title"]))
 
 
 def _limits(result: Result) -> Section:

@@ -8,17 +8,15 @@ from policycliff.report.elements import Html, join, paragraph, table, tag
 from policycliff.report.format import count, number, percent, quantity
 from policycliff.report.mdp.plots import components_plot, gaps_plot, map_plot, prices_plot
 from policycliff.report.mdp.terminal import summary
+from policycliff.report.mdp.verdict import verdict_section
 from policycliff.report.page import assemble_page
 from policycliff.report.phases.plots import phases_figure
 from policycliff.report.plots.layout import Plot
 from policycliff.report.sections.section import Section, beside, plot_box
-from policycliff.report.sections.verdict import finding_cards, named_by
 from policycliff.report.text import one_line
 
 Result = Mapping[str, Any]
 _LAYERS, _ROWS = 3, 30
-# Sections by how the titles of findings begin; all others are about states.
-_EVIDENCE = {"Distance of the weights": "rewards", "What ties decide": "rewards", "Cells of the weights": "phases"}
 
 
 def render_mdp(result: Result) -> str:
@@ -36,23 +34,8 @@ def render_mdp(result: Result) -> str:
     )
     makers = (_map, _gaps, _several, _phases, _states, _methods)
     evidence = [section for make in makers if (section := make(result)) is not None]
-    sections = [_verdict(result, {section.key: section.title for section in evidence}), *evidence]
+    sections = [verdict_section(result, {section.key: section.title for section in evidence}), *evidence]
     return assemble_page(title=f"MDP analysis of {name}", header=header, sections=sections)
-
-
-def _verdict(result: Result, titles: Mapping[str, str]) -> Section:
-    findings = [{**item, "severity": item["level"]} for item in result["verdict"]]
-    cards = finding_cards(findings, titles, lambda finding: _evidence(finding["title"], titles))
-    steps = tag("ol", [tag("li", one_line(line)) for line in result["advice"]])
-    body = join(cards, [tag("h3", "What to do"), steps] if result["advice"] else None)
-    meaning = "Where the optimum is tied, how near the cliff is, what overtakes."
-    return Section("verdict", "Verdict", meaning, "", body, named=named_by(findings))
-
-
-def _evidence(title: str, titles: Mapping[str, str]) -> str:
-    """The section that shows what the finding of this title rests on; without states in the result, the model."""
-    found = next((key for start, key in _EVIDENCE.items() if title.startswith(start)), "states")
-    return found if found in titles else "methods"
 
 
 def _map(result: Result) -> Section | None:

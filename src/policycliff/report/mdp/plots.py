@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policycliff.report.plots.layout import BLUE, GREEN, ORANGE, RED, Plot, axis, log_axis, plot, rows_height
-from policycliff.report.text import plot_label, tick_label
+from policycliff.report.plots.layout import BLUE, GREEN, ORANGE, RED, Plot, axis, log_axis, name_axis, plot, rows_height
+from policycliff.report.text import plot_label
 
 _COLOURS = {"unique": BLUE, "tied": RED, "unresolved": ORANGE}
 _SIGNS = {"unique": "circle", "tied": "diamond", "unresolved": "square"}
@@ -39,6 +39,7 @@ def gaps_plot(states: Sequence[State]) -> Plot | None:
                 "y": [(state["visits"] or 0.0) if visited else 0.0 for state in chosen],
                 "name": status if status != "tied" else "tied (gap 0, drawn at the left)",
                 "marker": {"color": colour, "size": 9, "symbol": _SIGNS[status], "opacity": 0.8},
+                "cliponaxis": False,
                 "text": [plot_label(f"{state['name']}: {', '.join(state['optimal_actions'])}", 60) for state in chosen],
                 "hovertemplate": "%{text}<br>gap %{x:.3g}, visits %{y:.3g}<extra></extra>",
             }
@@ -68,7 +69,7 @@ def components_plot(radii: Sequence[Mapping[str, Any]]) -> Plot | None:
         [trace],
         height=rows_height(len(finite)),
         xaxis=axis("error of this reward alone that changes the policy", rangemode="tozero"),
-        yaxis=_names([item["name"] for item in finite]),
+        yaxis=name_axis([item["name"] for item in finite]),
     )
 
 
@@ -94,7 +95,7 @@ def prices_plot(prices: Sequence[Mapping[str, Any]]) -> Plot | None:
         traces,
         height=rows_height(len(wide)),
         xaxis=axis("return of the component, worst to best among optimal policies"),
-        yaxis=_names([price["name"] for price in wide]),
+        yaxis=name_axis([price["name"] for price in wide]),
     )
 
 
@@ -186,16 +187,4 @@ def _signs(signs: Sequence[tuple[int, int, str]]) -> dict[str, Any]:
         },
         "hoverinfo": "skip",
         "showlegend": False,
-    }
-
-
-def _names(names: Sequence[str]) -> dict[str, Any]:
-    return {
-        "tickvals": list(range(len(names))),
-        "ticktext": [tick_label(name, 28) for name in names],
-        "range": [len(names) - 0.5, -0.5],
-        "automargin": True,
-        "fixedrange": True,
-        "showgrid": False,
-        "zeroline": False,
     }
