@@ -61,6 +61,10 @@ _COMMANDS = {
         "policycliff.cli.commands.report:report",
         "Show a saved result again, as a report, a page or a comment; nothing is computed, and no table is needed.",
     ),
+    "explore": Listed(
+        "policycliff.cli.commands.explore:explore",
+        "Look through all prompts of an audited table in a browser, on this machine alone.",
+    ),
     "theorems": Listed(
         "policycliff.cli.commands.theorems:theorems",
         "Run every statement of the paper, and the results beyond it: claimed beside measured, with a verdict.",
