@@ -23,18 +23,31 @@ from policycliff.integrations.trl import watch
 from policycliff.rollouts.settings import AuditSettings
 
 SHAPES = ((64, 8), (128, 16))
-LENGTH = 200
-REWARDS = {"correct": 1.0, "format": 0.1}
+LENGTHS = (200, 1000)
+REWARDS = {"correct": 1.0, "format": 0.1, "brevity": 0.5}
 WORDS = ["<pad>", "<eos>", *"abcdefgh"]
+PROSE = ["so", "the", "sum", "of", "both", "sides", "is", "equal", "to", "x", "because", "12", "times", "7", "gives"]
+
+
+def text(rng: np.random.Generator) -> str:
+    """Words, of 200 to 1000 characters."""
+    length = int(rng.integers(*LENGTHS))
+    return " ".join(rng.choice(PROSE, length // 2))[:length]
 
 
 def rollouts(prompts: int, size: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Rollouts of one step with texts of 200 characters, two rewards and a truth."""
+    """Rollouts of one step with three rewards and a truth; one completion in five is that of its neighbour."""
     count = prompts * size
+    texts, asked = [text(rng) for _ in range(count)], [text(rng) for _ in range(prompts)]
+    same = rng.random(count) < 0.2
     return {
-        "prompts": [f"prompt {number // size} ".ljust(LENGTH, "x") for number in range(count)],
-        "completions": [f"answer {answer} ".ljust(LENGTH, "y") for answer in rng.integers(0, 6, count)],
-        "scores": {"correct": rng.integers(0, 2, count).astype(float), "format": np.round(rng.random(count), 1)},
+        "prompts": [asked[number // size] for number in range(count)],
+        "completions": [texts[number - number % size if same[number] else number] for number in range(count)],
+        "scores": {
+            "correct": rng.integers(0, 2, count).astype(float),
+            "format": np.round(rng.random(count), 1),
+            "brevity": -np.round(rng.random(count), 2),
+        },
         "group_size": size,
         "truth": rng.random(count),
     }
@@ -46,10 +59,10 @@ def spread(seconds: list[float]) -> str:
 
 
 def measure_recorder(calls: int) -> None:
-    """Print the time of a call, and of the figures within it."""
+    """Print the time of a call, of the figures within it, and of the file that is written after it."""
     rng = np.random.default_rng(0)
     for prompts, size in SHAPES:
-        whole, figures = [], []
+        whole, figures, files = [], [], []
         with tempfile.TemporaryDirectory() as folder:
             recorder = Recorder(folder, rewards=REWARDS)
             for step in range(calls + 1):
@@ -57,11 +70,15 @@ def measure_recorder(calls: int) -> None:
                 start = time.perf_counter()
                 recorder.add(**given, step=step)
                 whole.append(time.perf_counter() - start)
+                start = time.perf_counter()
+                recorder.flush()
+                files.append(time.perf_counter() - start)
                 rows = rows_of(**given)
                 start = time.perf_counter()
                 step_figures(rows, REWARDS, AuditSettings())
                 figures.append(time.perf_counter() - start)
-        print(f"Recorder.add, {prompts} prompts x {size}: {spread(whole[1:])} (figures alone: {spread(figures[1:])})")
+        print(f"Recorder.add, {prompts} prompts x {size}: {spread(whole[1:])}")
+        print(f"  the figures alone: {spread(figures[1:])}; the file, meanwhile: {spread(files[1:])}")
 
 
 def has_a(completions: list[str], **_: Any) -> list[float]:

@@ -11,6 +11,8 @@ import pytest
 
 import policycliff
 from policycliff.errors import InvalidInputError
+from policycliff.integrations.live.figures import step_table
+from policycliff.integrations.live.rows import rows_of
 from policycliff.integrations.recorder import Recorder
 
 REWARDS = {"correct": 1.0, "format": 0.1}
@@ -105,6 +107,18 @@ def test_tensors_are_scores(tmp_path):
     recorder.add(["p"] * 2, ["x", "y"], {"r": torch.tensor([0.1, 0.7], requires_grad=True)}, truth=torch.tensor([1, 0]))
     record(recorder, ["p"] * 2, ["x", "y"], {"r": torch.tensor([0.5, 2.0], dtype=torch.bfloat16)})
     assert rows_in(tmp_path)["r"].to_list() == [0.1, 0.7, 0.5, 2.0]
+
+
+def test_texts_are_the_same_within_their_group_only():
+    texts = ["a", "b", "a", None, None, "a", "ab", "", "", "ab"]
+    groups = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]
+    table = step_table(rows_of(["p"] * 10, texts, {"r": [0.0] * 10}, group=groups))
+    assert dict(zip(table.row_index.tolist(), table.text.tolist(), strict=True)) == {
+        row: next(
+            other for other in range(10) if row == other or (text is not None and (groups[other], texts[other]) == key)
+        )
+        for row, (text, key) in enumerate(zip(texts, zip(groups, texts, strict=True), strict=True))
+    }
 
 
 def test_what_cannot_be_known_is_left_out(tmp_path):

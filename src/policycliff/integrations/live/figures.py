@@ -84,10 +84,15 @@ def step_table(rows: Rows) -> RolloutTable:
 
 def _texts_within_groups(rows: Rows) -> Int64[np.ndarray, " rows"]:
     """For every row the first one of its group with the same text; a missing text equals no other."""
-    first: dict[tuple[int, str | int], int] = {}
-    keys = zip(rows.group.tolist(), rows.completions, strict=True)
-    numbers = [first.setdefault((group, row if text is None else text), row) for row, (group, text) in enumerate(keys)]
-    return np.array(numbers, dtype=np.int64)
+    texts, numbers = rows.completions, np.arange(len(rows.completions), dtype=np.int64)
+    sizes = np.array([-1 if text is None else len(text) for text in texts], dtype=np.int64)
+    # To look at lengths first is faster than to read all texts: few of a group are of one length.
+    keys = rows.group * (int(sizes.max(initial=0)) + 2) + sizes
+    _, place, count = np.unique(keys, return_inverse=True, return_counts=True)
+    first: dict[tuple[int, str | None], int] = {}
+    for row in np.flatnonzero((count[place] > 1) & (sizes >= 0)).tolist():
+        numbers[row] = first.setdefault((int(rows.group[row]), texts[row]), row)
+    return numbers
 
 
 def _phantom(scored: Scored, rewards: Rewards, settings: AuditSettings) -> np.ndarray | None:
