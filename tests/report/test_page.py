@@ -21,7 +21,7 @@ RESULTS = every_result()
 FULL = RESULTS["two rewards, truth, second scores"]
 ALL_SECTIONS = [
     "verdict", "ties", "cliff", "pairs", "temperature", "weights", "price", "steps", "normalisation", "advice",
-    "prompts", "limits", "in-words",
+    "prompts", "limits", "methods", "in-words",
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from policycliff.report.page import assemble_page
 from policycliff.report.sections.advice import advice_section
 from policycliff.report.sections.cliff import cliff_section
 from policycliff.report.sections.limits import limits_section
+from policycliff.report.sections.methods import methods_section
 from policycliff.report.sections.normalisation import normalisation_section
 from policycliff.report.sections.pairs import pairs_section
 from policycliff.report.sections.price import price_section
@@ -53,7 +54,7 @@ def render_html(result: Result) -> str:
 
 def _sections(result: Result) -> list[Section]:
     evidence = [section for make in _SECTIONS if (section := make(result)) is not None]
-    evidence.append(limits_section(result))
+    evidence += [limits_section(result), methods_section(result)]
     return [verdict_section(result, {section.key: section.title for section in evidence}), *evidence]
 
 

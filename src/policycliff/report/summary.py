@@ -11,6 +11,8 @@ Result = Mapping[str, Any]
 
 SEVERITIES = ("critical", "warning", "note", "good")
 
+MISSING_RULES = {"omit": "left out of figures that need them", "zero": "counted as 0", "error": "refused"}
+
 _ROLES = ("prompt", "group", "step", "completion", "source", "behaviour", "truth")
 
 
@@ -90,7 +92,8 @@ def left_out(result: Result) -> Iterator[str]:
     for name, bad in counts["unusable_scores"].items():
         parts = [f"{count(bad[kind])} {kind}" for kind in ("missing", "nan", "infinite") if bad[kind]]
         if parts:
-            yield f"{name}: {', '.join(parts)} scores ({_missing_rule(result)})"
+            rule = MISSING_RULES[result["settings"]["missing"]]
+            yield f"{name}: {', '.join(parts)} scores ({rule})"
     if counts["duplicate_rows"]:
         rows = counts["duplicate_rows"]
         yield f"{quantity('row', rows)} {'repeats' if rows == 1 else 'repeat'} another row whole"
@@ -99,9 +102,3 @@ def left_out(result: Result) -> Iterator[str]:
     if counts["single_behaviour_prompts"]:
         yield f"{quantity('prompt', counts['single_behaviour_prompts'])} with a single distinct behaviour"
     yield from result["settings"].get("notes", ())
-
-
-def _missing_rule(result: Result) -> str:
-    return {"omit": "left out of figures that need them", "zero": "counted as 0", "error": "refused"}[
-        result["settings"]["missing"]
-    ]

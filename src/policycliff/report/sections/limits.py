@@ -1,9 +1,7 @@
-"""What this cannot know, and how the audit was run."""
+"""What this cannot know."""
 
-import json
-
-from policycliff.report.elements import Html, details, join, table, tag
-from policycliff.report.format import count, number
+from policycliff.report.elements import tag
+from policycliff.report.format import count
 from policycliff.report.sections.section import Section
 from policycliff.report.summary import Result, left_out, main_figures
 from policycliff.report.text import one_line
@@ -12,10 +10,7 @@ from policycliff.report.text import one_line
 def limits_section(result: Result) -> Section:
     """What no audit of samples can know."""
     items = [*_always(result), *_sometimes(result), *(f"Left out or odd: {line}." for line in left_out(result))]
-    body = join(
-        tag("ul", [tag("li", one_line(item)) for item in items]),
-        details("Settings and versions", _settings(result)),
-    )
+    body = tag("ul", [tag("li", one_line(item)) for item in items])
     meaning = "Every figure above is about the completions in the table; this is where that stops."
     return Section("limits", "What this cannot know", meaning, "", body)
 
@@ -23,13 +18,11 @@ def limits_section(result: Result) -> Section:
 def _always(result: Result) -> list[str]:
     sizes = result["counts"]["group_sizes"]
     size = count(sizes["min"]) if sizes["min"] == sizes["max"] else f"{count(sizes['min'])} to {count(sizes['max'])}"
-    resamples = count(result["settings"]["bootstrap_resamples"])
     return [
         f"Samples are not the policy. With {size} completions a prompt, the best of the sample is not the best of all "
         "completions: a behaviour that nobody sampled can tie or beat it, and no figure here counts it.",
         "Soft policies are reweighted samples: their total variation and its bounds say nothing of unseen completions.",
-        "Intervals are 95 % and treat prompts as independent draws: Wilson's for shares, a bootstrap over prompts "
-        f"with {resamples} resamples for other figures. They do not cover another scorer or sampler.",
+        "Intervals treat prompts as independent draws; they do not cover another scorer or sampler.",
         "What counts as one behaviour is a choice (the exact text, or the behaviour column): a finer one makes more "
         "ties, a coarser one hides some.",
         "A tie is called consequential by the columns that were given; what they do not measure stays unseen.",
@@ -48,20 +41,3 @@ def _sometimes(result: Result) -> list[str]:
         elif figures["unresolved_rows"]:
             found.append(f"{name}: {count(figures['unresolved_rows'])} scores could not be told from ties exactly.")
     return found
-
-
-def _settings(result: Result) -> Html:
-    settings = result["settings"]
-    plain = {key: value for key, value in settings.items() if key not in ("columns", "versions")}
-    rows = [[name, json.dumps(value, ensure_ascii=False)] for name, value in plain.items()]
-    versions = [[name, version] for name, version in settings["versions"].items()]
-    beta = result["beta"]
-    rows.append(["beta in use", f"{number(beta['value'])} ({beta['origin']})"])
-    return join(
-        table(["setting", "value"], rows, label="Settings"),
-        table(
-            ["package", "version"],
-            [*versions, ["schema of the result", str(result["schema_version"])]],
-            label="Versions",
-        ),
-    )
