@@ -20,6 +20,7 @@ STATEMENTS = {
     "Prop 4.7": "A soft policy moves by at most the change of the reward divided by twice the temperature.",
     "Sec 3.4": "The KL-optimal policy reweights the completions of the sampling policy by exp(reward / beta).",
     "Sec 5.4": "Optimising a proxy can raise it while the truth falls.",
+    "Sec 5.5": "Each domain of the data mixture moves the effective reward, and with it what is learned on the others.",
     "Sec 6.2": "Noise in scores and in optimisation makes runs differ where the best completions are close.",
     "Result 1": "The radius: a best completion stays best exactly while errors are below half its lead.",
     "Result 3": "The best values are convex and piecewise linear in the weights of the rewards: cells, with walls "

@@ -23,7 +23,7 @@ _SOFT_POLICIES = (
     "Sampled completions, reweighted by exp(reward / beta) within their prompt: the KL-optimal policy towards the "
     "policy that sampled them."
 )
-_RANDOM = "resamples, samples, simulated flips and the order of what is equal: the same table and settings give the same page."
+_RANDOM = "resamples, samples, simulated flips and the order of equals: the same table and settings give the same page."
 
 
 def methods_section(result: Result) -> Section:

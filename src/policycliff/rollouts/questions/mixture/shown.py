@@ -56,7 +56,7 @@ def _left_out(figures: Figures) -> dict[str, Any]:
     columns += [column(name, TITLES[name], "mean") for name in figures["names"]]
     if figures["shared_prompts"]:
         columns += [column("best_changes", "best changes", "count"), column("ties_opened", "ties opened", "count")]
-    return answer_table("left-out", "Each class left out", columns, figures["left_out"], statement="Section 5.5",
+    return answer_table("left-out", "Each class left out", columns, figures["left_out"], statement="Sec 5.5",
                         meaning="Change of each figure of the mixture when one class is left out and the others keep "
                         "their ratios, with 95 % intervals over prompts.")  # fmt: skip
 

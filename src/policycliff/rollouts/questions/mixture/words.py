@@ -101,9 +101,9 @@ def _without(figures: Figures) -> list[dict[str, Any]]:
             found.append(f"without {_named(row)} {told}, by {number(row[name])}")
     if not found:
         text = "Leaving a class out changes no headline figure beyond its interval."
-        return [finding("note", text, statement="Section 5.5")]
+        return [finding("note", text, statement="Sec 5.5")]
     text = "; ".join(found)
-    return [finding("note", f"{text[0].upper()}{text[1:]}.", statement="Section 5.5")]
+    return [finding("note", f"{text[0].upper()}{text[1:]}.", statement="Sec 5.5")]
 
 
 def _left(figures: Figures) -> list[dict[str, Any]]:
