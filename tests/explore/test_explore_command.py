@@ -27,6 +27,12 @@ OPTIONS = {"rewards": {"passes": 1.0, "style": 0.2}, "truth": "correct"}
 runner = CliRunner()
 
 
+@pytest.fixture(autouse=True)
+def unserved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that is wrongly accepted must not be served for ever."""
+    monkeypatch.setattr(explore, "_serve", lambda server: None)
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "table.parquet"
@@ -59,9 +65,9 @@ def test_a_table_that_is_gone_or_unreadable_is_said_with_the_remedy(table: Path,
     fails([saved, "--table", table.with_name("other.parquet")], "other.parquet does not exist")
 
 
-def without_second(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the second prompt are of the first one."""
-    renamed = {"prompt_id": {"p01": "p00"}, "prompt": {"Question 1?": "Question 0?"}}
+def without_third(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the third prompt are of the first one."""
+    renamed = {"prompt_id": {"p02": "p00"}, "prompt": {"Question 2?": "Question 0?"}}
     return rows.with_columns(pl.col(name).replace(names) for name, names in renamed.items())
 
 
@@ -69,7 +75,7 @@ def without_second(rows: pl.DataFrame) -> pl.DataFrame:
     ("change", "message"),
     [
         (lambda rows: rows.head(300), "300 rows read, 360 then"),
-        (without_second, "29 prompts, 30 then"),
+        (without_third, "29 prompts, 30 then"),
         (lambda rows: rows.rename({"model": "wrote"}), "source is no column, and was model"),
         (lambda rows: rows.with_columns(passes=pl.lit(1.0)), "tied prompts, "),
         (lambda rows: rows.with_columns(passes=pl.lit(None, dtype=pl.Float64)), "359 completions, 360 then"),
@@ -173,7 +179,6 @@ def test_a_browser_is_opened_by_way_of_a_file_that_hides_the_token(saved: Path, 
         opened.append((address, path.read_text(), path.parent.stat().st_mode & 0o777))
 
     monkeypatch.setattr(explore.webbrowser, "open", look)
-    monkeypatch.setattr(explore, "_serve", lambda server: None)
     explore.run_explore_command(saved, [], explore.Work(), port=0, open_browser=True, quiet=True)
     [(address, page, mode)] = opened
     printed = capsys.readouterr().out

@@ -13,24 +13,19 @@ def choice(name: str, label: str, options: Mapping[str, str], chosen: str) -> Ht
 
 def search_input(name: str, label: str, value: str) -> Html:
     """A line to search for."""
-    return tag("label", f"{label} ", _input(type="search", name_=name, value=value, maxlength=1000))
+    return tag("label", f"{label} ", tag("input", type="search", name_=name, value=value, maxlength=1000))
 
 
 def number_input(name: str, label: str, value: str, **more: Attribute) -> Html:
     """A number; `more` may say `min`, `max` and `step`."""
-    return tag("label", f"{label} ", _input(type="number", name_=name, value=value, **more))
+    return tag("label", f"{label} ", tag("input", type="number", name_=name, value=value, **more))
 
 
 def hidden(values: Mapping[str, str]) -> list[Html]:
     """What a form sends along."""
-    return [_input(type="hidden", name_=name, value=value) for name, value in values.items()]
+    return [tag("input", type="hidden", name_=name, value=value) for name, value in values.items()]
 
 
 def submit(words: str) -> Html:
     """The button."""
     return tag("button", words)
-
-
-def _input(**attributes: Attribute) -> Html:
-    """An input has no end."""
-    return Html(tag("input", **attributes).removesuffix("</input>"))
