@@ -8,12 +8,16 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import policycliff
+from policycliff.cli.main import app
 from policycliff.errors import InvalidInputError
 from policycliff.integrations.live.figures import step_table
 from policycliff.integrations.live.rows import rows_of
 from policycliff.integrations.recorder import Recorder
+from policycliff.rollouts.reading.convert import write_canonical
+from policycliff.rollouts.settings import AuditSettings
 
 REWARDS = {"correct": 1.0, "format": 0.1}
 
@@ -161,6 +165,36 @@ def test_the_folder_is_audited_without_an_option(tmp_path):
     kept = rows_in(tmp_path)
     for name in ("prompt", "completion", "correct", "format", "truth"):
         assert kept[name].equals(whole[name], null_equal=True), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"missing": "zero", "epsilon": 1e-2},
+        {"missing": "zero", "aggregation": "normalize_then_sum"},
+        {"max_reward": {"correct": 1.0}, "main_reward": "format"},
+    ],
+)
+def test_the_settings_are_in_the_files_and_the_user_beats_them(tmp_path, options):
+    recorder = Recorder(tmp_path / "rollouts", rewards=REWARDS, **options)
+    recorder.add(**step_of(0), group_size=6)
+    own = recorder.close().to_dict()
+
+    def figures(result):
+        return {name: value for name, value in result.items() if name != "settings"}
+
+    again = policycliff.audit(tmp_path / "rollouts").to_dict()
+    assert figures(again) == figures(own)
+    assert {name: again["settings"][name] for name in options} == options
+    converted = tmp_path / "converted.parquet"
+    write_canonical(tmp_path / "rollouts", converted, AuditSettings())
+    assert figures(policycliff.audit(converted).to_dict()) == figures(own)
+    defaults = {"missing": "omit", "epsilon": 1e-4, "aggregation": "sum_then_normalize", "max_reward": {"correct": 2.0}}
+    given = {name: defaults[name] for name in options if name in defaults}
+    settings = policycliff.audit(tmp_path / "rollouts", **given).to_dict()["settings"]
+    assert {name: settings[name] for name in given} == given
+    result = CliRunner().invoke(app, ["audit", str(tmp_path / "rollouts"), "--missing", "omit", "--json", "-"])
+    assert json.loads(result.stdout)["settings"]["missing"] == "omit"
 
 
 def test_calls_of_one_step_add_up_and_never_share_a_group(tmp_path):

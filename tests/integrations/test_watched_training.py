@@ -73,7 +73,7 @@ def test_what_is_recorded_is_what_was_trained_on(tmp_path):
     assert written["settings"]["rewards"] == dict(zip(names, WEIGHTS, strict=True))
     assert written["settings"]["missing"] == "zero"
     assert [row["first"] for row in written["steps"]] == [1, 2, 3, 4]
-    assert policycliff.audit(tmp_path / "rollouts", missing="zero").to_dict()["rewards"] == written["rewards"]
+    assert policycliff.audit(tmp_path / "rollouts").to_dict()["rewards"] == written["rewards"]
 
 
 @pytest.mark.parametrize("aggregation", ["normalize_then_sum", "sum_then_normalize"])

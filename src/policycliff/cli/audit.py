@@ -87,7 +87,7 @@ def settings_of(given: dict[str, Any], settings_path: Path | None) -> tuple[Audi
     if given["noise"]:
         merged["noise"] = options["noise"]
     fail_on = merged.pop("fail_on", [])
-    return AuditSettings(**merged), list(fail_on)
+    return AuditSettings(**merged, named=frozenset(merged)), list(fail_on)
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ terminal table and the HTML page are functions of it.
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,7 @@ from policycliff.rollouts.parts.parts import Parts, audit_parts, survey_parts
 from policycliff.rollouts.progress import Progress, silent, within
 from policycliff.rollouts.reading.about import AboutTable, size_notes
 from policycliff.rollouts.reading.load import nothing_left
-from policycliff.rollouts.settings import EFFECTIVE, AuditSettings
+from policycliff.rollouts.settings import EFFECTIVE, AuditSettings, setting_names
 from policycliff.rollouts.table import SkippedRows
 
 SCHEMA_VERSION = 1
@@ -106,8 +106,8 @@ def audit(
 
 def settings_from_options(options: dict[str, Any]) -> AuditSettings:
     """Settings from keyword options; dictionaries, lists of names and a single number are accepted where they fit."""
-    known = {item.name for item in fields(AuditSettings)}
-    unknown = sorted(set(options) - known)
+    known = setting_names()
+    unknown = sorted(set(options) - set(known))
     if unknown:
         raise InvalidInputError(f"audit has no option {unknown[0]!r}; its options are {', '.join(sorted(known))}.")
     plain = dict(options)
@@ -123,7 +123,7 @@ def settings_from_options(options: dict[str, Any]) -> AuditSettings:
     for name in ("rewards", "derive", "max_reward", "rerun", "noise"):
         if isinstance(plain.get(name), dict):
             plain[name] = tuple(plain[name].items())
-    return AuditSettings(**plain)
+    return AuditSettings(**plain, named=frozenset(options))
 
 
 def audit_table(

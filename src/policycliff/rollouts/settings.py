@@ -1,6 +1,6 @@
 """What an audit is asked to do: one immutable value, the same from Python, the command line and a settings file."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from policycliff.errors import InvalidInputError
@@ -52,6 +52,7 @@ class AuditSettings:
         look_at: How many boundary prompts to list.
         embed: How many prompts a page embeds, to recompute them in the browser; those to look at are among them.
         seed: Seed of every random draw (bootstrap, noise simulation, `sample`).
+        named: Names of the settings that the user gave, no setting itself: what the files say of others is taken.
     """
 
     format: str | None = None
@@ -80,6 +81,7 @@ class AuditSettings:
     look_at: int = 10
     embed: int = MOST_EMBEDDED
     seed: int = 0
+    named: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _require_choice("missing", self.missing, get_args(Missing))
@@ -114,9 +116,15 @@ class AuditSettings:
                 f"a reward cannot be named {EFFECTIVE!r}: that is the weighted sum. Rename it with derive."
             )
 
+    def says(self, name: str) -> bool:
+        """Whether it says something of a setting: a value other than the default, or the default by name."""
+        value = getattr(self, name)
+        return value not in (None, (), "") and (name in self.named or value != _DEFAULTS[name])
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON types; pairs become objects."""
         plain = asdict(self)
+        del plain["named"]
         for name in ("rewards", "derive", "max_reward", "rerun"):
             plain[name] = dict(plain[name])
         plain["tie_breakers"] = list(self.tie_breakers)
@@ -125,9 +133,12 @@ class AuditSettings:
         return plain
 
 
+_DEFAULTS = {item.name: item.default for item in fields(AuditSettings) if item.name != "named"}
+
+
 def setting_names() -> tuple[str, ...]:
     """Names of all settings, in the order of the documentation."""
-    return tuple(item.name for item in fields(AuditSettings))
+    return tuple(_DEFAULTS)
 
 
 def _require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

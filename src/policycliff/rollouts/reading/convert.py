@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from policycliff.errors import InvalidInputError
-from policycliff.rollouts.formats.canonical import METADATA_KEY, SCHEMA
+from policycliff.rollouts.formats.canonical import METADATA_KEY, SCHEMA, said_of
 from policycliff.rollouts.formats.format import ROW_COLUMNS
 from policycliff.rollouts.reading.columns import Columns
 from policycliff.rollouts.reading.files import READ_ERRORS, first_line
@@ -93,6 +93,7 @@ def _names(found: _Found) -> tuple[dict[str, str], dict[str, Any]]:
     }
     names = {name: renamed.get(name, name) for name in schema if schema[name] != pl.Object}
     fixed: dict[str, Any] = {role: names[column] for role, column in parts.items() if column is not None}
+    fixed |= {name: value for name, value in said_of(found.settings).items() if found.settings.says(name)}
     fixed["rewards"] = [[names[name], weight] for name, weight in columns.rewards]
     if found.settings.group_size is not None:
         fixed["group_size"] = found.settings.group_size

@@ -81,7 +81,7 @@ def read_opened(found: Opened) -> Understood:
 
 def _still_open(fixed: Mapping[str, Any], settings: AuditSettings) -> dict[str, Any]:
     """What the format fixes, less what the user has said; the group and its size are one matter."""
-    said = {name for name in fixed if getattr(settings, name)}
+    said = {name for name in fixed if settings.says(name)}
     if settings.group is not None or settings.group_size is not None:
         said |= {"group", "group_size"}
     return {name: value for name, value in fixed.items() if name not in said}
