@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 import polars as pl
 
-from policycliff.rollouts.analyses.prompt_index import IndexOfPart, index_of_part
 from policycliff.rollouts.analyses.whole import WholeTable
 from policycliff.rollouts.parts.on_disk import PartsOnDisk
 from policycliff.rollouts.parts.parts import Parts, Surveyed
 from policycliff.rollouts.progress import Progress
+from policycliff.rollouts.prompt_index import IndexOfPart, index_of_part
 from policycliff.rollouts.settings import AuditSettings
 
 SHOWN = {

@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from policycliff.rollouts.analyses.prompt_index import boundary_entry, index_of_part
 from policycliff.rollouts.analyses.texts import cut, text_at
 from policycliff.rollouts.analyses.whole import WholeTable
+from policycliff.rollouts.prompt_index import boundary_entry, index_of_part
 from policycliff.rollouts.rewards import Rewards, rewards_of
 from policycliff.rollouts.settings import AuditSettings
 from policycliff.rollouts.table import RolloutTable, ScoreColumn

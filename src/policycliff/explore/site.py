@@ -53,9 +53,8 @@ def _found(target: str, exploration: Exploration, report: Response) -> Response:
 
 def _report(exploration: Exploration) -> Response:
     """The report as it is written to a file, with one more link in its navigation."""
-    page = render_html(exploration.result)
+    page = render_html(exploration.result, links={"All prompts": "/prompts"})
     policy = _POLICY.search(page)
-    before, end, behind = page.partition("</nav>")
-    if policy is None or not end:
-        raise RuntimeError("the report has no content security policy or no navigation")
-    return Response(200, f'{before}<a href="/prompts">All prompts</a>{end}{behind}', policy[1])
+    if policy is None:
+        raise RuntimeError("the report has no content security policy")
+    return Response(200, page, policy[1])

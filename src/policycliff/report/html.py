@@ -3,7 +3,7 @@
 Cost: linear in what is shown, which does not grow with the number of prompts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from policycliff.report.cells import name_cell
 from policycliff.report.elements import Html, join, tag
@@ -39,17 +39,18 @@ _SECTIONS: tuple[Callable[[Result], Section | None], ...] = (
 )
 
 
-def render_html(result: Result) -> str:
+def render_html(result: Result, *, links: Mapping[str, str] | None = None) -> str:
     """The page of an audit.
 
     Args:
         result: What `Audit.to_dict` gives, or the same read back from JSON.
+        links: More entries of the page's navigation, where it is served beside other pages: texts and addresses.
 
     Returns:
         The whole page as text, to be written as UTF-8. The same result gives the same text.
     """
     name = f"Reward audit of {one_line(title(result))}"
-    return assemble_page(title=name, header=_header(result), sections=_sections(result))
+    return assemble_page(title=name, header=_header(result), sections=_sections(result), links=links)
 
 
 def _sections(result: Result) -> list[Section]:

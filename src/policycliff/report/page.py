@@ -20,10 +20,13 @@ from policycliff.report.sections.section import Section
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def assemble_page(*, title: str, header: Html, sections: Sequence[Section]) -> str:
+def assemble_page(
+    *, title: str, header: Html, sections: Sequence[Section], links: Mapping[str, str] | None = None
+) -> str:
     """The whole page as text, to be written as UTF-8; `title` is plain text, for the browser's tab.
 
-    A last section says in words what the statements say that the others name.
+    A last section says in words what the statements say that the others name. `links` are more entries of the
+    navigation: texts, and where they lead.
     """
     run = _scripts(sections)
     in_words = in_words_section(sections)
@@ -32,7 +35,7 @@ def assemble_page(*, title: str, header: Html, sections: Sequence[Section]) -> s
     body = tag(
         "body",
         header,
-        _navigation(shown),
+        _navigation(shown, links or {}),
         tag("main", without, [section.render() for section in shown]),
         [_block(name, value) for name, value in _blocks(sections).items()],
         [tag("script", script) for script in run],
@@ -71,9 +74,9 @@ def _head(title: str, run: Sequence[str]) -> Html:
     )
 
 
-def _navigation(sections: Sequence[Section]) -> Html:
-    links = [tag("a", section.title, href=f"#{section.key}") for section in sections]
-    return tag("nav", links, aria_label="Sections")
+def _navigation(sections: Sequence[Section], links: Mapping[str, str]) -> Html:
+    entries = {f"#{section.key}": section.title for section in sections} | {to: text for text, to in links.items()}
+    return tag("nav", [tag("a", text, href=to) for to, text in entries.items()], aria_label="Sections")
 
 
 def embedded_json(value: Mapping[str, Any] | Sequence[Any] | str) -> str:

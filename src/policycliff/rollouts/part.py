@@ -27,7 +27,7 @@ from policycliff.rollouts.analyses.sample import drawn_prompts
 from policycliff.rollouts.analyses.steps import step_figures
 from policycliff.rollouts.analyses.terms import weighted_parts
 from policycliff.rollouts.analyses.weights import walls, weight_figures
-from policycliff.rollouts.analyses.whole import Known
+from policycliff.rollouts.analyses.whole import Known, WholeTable
 from policycliff.rollouts.intervals import condensed, n_units
 from policycliff.rollouts.leaves import Nothing
 from policycliff.rollouts.progress import Progress, within
@@ -89,7 +89,7 @@ def audit_part(table: RolloutTable, rewards: Rewards, place: Place, known: Known
         table, main, truth_scores, steps=whole.steps, numbers=place.numbers, epsilon=settings.epsilon
     )
     aspects = aspects_of(table, whole.noises, leave_out=EFFECTIVE)
-    view = _view(table, place, known)
+    view = view_of(table, place, whole, settings)
     tree["prompts_to_look_at"] = boundary_prompts(table, main.scored, main.consequential, aspects, view)
     tree["sample"] = drawn_prompts(table, rewards, view, known)
     return dict(condensed(tree, place.units, units=n_units(whole.prompts)))
@@ -106,7 +106,7 @@ def _of_effective(table: RolloutTable, rewards: Rewards, main: RewardAudit, know
     """Weights, truth, normalisation and advice: what is asked of the reward that is trained on."""
     whole, settings = known.whole, known.settings
     scored = main.scored
-    main_reward = _main_reward(rewards, settings)
+    main_reward = main_reward_of(rewards, settings)
     truth = None
     if whole.truth is not None and rewards.truth is not None:
         truth = truth_figures(rewards.scorer, main.reward, rewards.truth, whole.truth)
@@ -135,14 +135,15 @@ def _of_effective(table: RolloutTable, rewards: Rewards, main: RewardAudit, know
     }
 
 
-def _main_reward(rewards: Rewards, settings: AuditSettings) -> Reward | None:
+def main_reward_of(rewards: Rewards, settings: AuditSettings) -> Reward | None:
+    """The reward that a shaping term must not replace; None where there is a single one."""
     if len(rewards.columns) < 2:
         return None
     return rewards.columns[main_reward_name(settings, rewards.weights)]
 
 
-def _view(table: RolloutTable, place: Place, known: Known) -> View:
-    whole, settings = known.whole, known.settings
+def view_of(table: RolloutTable, place: Place, whole: WholeTable, settings: AuditSettings) -> View:
+    """How the prompts of a part are looked at."""
     return View(
         noise=whole.noises[EFFECTIVE],
         scale=whole.rewards[EFFECTIVE].scale[0],

@@ -1,20 +1,21 @@
 """Every prompt of a part of a table, a row each: where it stands, by the same figures as the audit of the whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from policycliff.rollouts.analyses.boundary import View, boundary_prompts
+from policycliff.rollouts.analyses.boundary import boundary_prompts
 from policycliff.rollouts.analyses.degeneracy import consequences
 from policycliff.rollouts.analyses.drop_list import drop_list
 from policycliff.rollouts.analyses.figures import aspects_of, max_reward_of
-from policycliff.rollouts.analyses.normalisation import main_reward_name, phantom_advantages
+from policycliff.rollouts.analyses.normalisation import phantom_advantages
 from policycliff.rollouts.analyses.price import price_of_degeneracy
 from policycliff.rollouts.analyses.radius import radii
 from policycliff.rollouts.analyses.whole import WholeTable
+from policycliff.rollouts.part import Place, main_reward_of, view_of
 from policycliff.rollouts.rewards import Rewards
 from policycliff.rollouts.scores import Scored
 from policycliff.rollouts.segments import segment_mean
@@ -96,16 +97,9 @@ def _boundary(
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """How many prompts there are for each reason, and the first ones as they are listed."""
     scored = rewards.scorer(rewards.effective)
-    view = View(
-        noise=whole.noises[EFFECTIVE],
-        scale=whole.rewards[EFFECTIVE].scale[0],
-        spans=whole.spans,
-        has_truth=table.truth is not None,
-        limit=limit,
-        seed=settings.seed,
-        numbers=numbers,
-        chance=np.zeros(len(numbers), dtype=np.int64),
-    )
+    nowhere = np.zeros(len(numbers), dtype=np.int64)
+    place = Place(index=0, numbers=numbers, units=nowhere, chance=nowhere)
+    view = view_of(table, place, whole, replace(settings, look_at=limit))
     aspects = aspects_of(table, whole.noises, leave_out=EFFECTIVE)
     found = boundary_prompts(table, scored, _consequential(table, scored, settings, whole), aspects, view)
     return finished_figures(found.tree["counts"]), finished_figures(found)
@@ -153,9 +147,8 @@ def _dropped(
     table: RolloutTable, rewards: Rewards, scored: Scored, settings: AuditSettings, whole: WholeTable
 ) -> pl.Series:
     """Why each prompt is on the drop list, null where it is not."""
-    phantom = None
-    if len(rewards.columns) > 1:
-        main = rewards.columns[main_reward_name(settings, rewards.weights)]
+    phantom, main = None, main_reward_of(rewards, settings)
+    if main is not None:
         phantom = phantom_advantages(scored, main, max_reward=max_reward_of(main, settings), seen=whole.main_range)
     listed = drop_list(table, scored, phantom).finished()
     reasons = dict(listed.select("row", "reason").iter_rows())
