@@ -17,9 +17,9 @@ from policycliff.rollouts.audit import audit
 
 ELEMENTS = {
     "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section", "noscript", "script",
-    "h1", "h2", "h3", "p", "a", "article", "code", "dd", "details", "div", "dl", "dt", "figcaption", "figure",
-    "li", "mark", "pre", "span", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
-    "button", "input", "label", "option", "output", "select",
+    "h1", "h2", "h3", "p", "a", "article", "code", "dd", "del", "details", "div", "dl", "dt", "em", "figcaption",
+    "figure", "ins", "li", "mark", "pre", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr",
+    "ul", "wbr", "button", "input", "label", "option", "output", "select",
 }  # fmt: skip
 
 

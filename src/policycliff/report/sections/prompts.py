@@ -1,79 +1,51 @@
-"""Prompts to look at first, their competing completions side by side."""
+"""Prompts to look at first: their competing completions side by side, how they differ, and where they part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from policycliff.report.elements import Html, details, join, paragraph, tag
-from policycliff.report.format import Number, count, number, quantity
+from policycliff.report.format import count, number, quantity
+from policycliff.report.prompts.cards import cards
+from policycliff.report.prompts.texts import text_box
+from policycliff.report.prompts.trees import tree_of_prompt, trees_of_sample
 from policycliff.report.sections.section import Section
 from policycliff.report.summary import Result, shown_rewards
 from policycliff.report.text import one_line, short
 from policycliff.rollouts.settings import EFFECTIVE
 
-Completion = Mapping[str, Any]
-
-_MOST_DIGITS = 12
+_MEANING = (
+    "Boundary prompts: consequential ties, answers that the reward ranks against the truth, and close calls take "
+    "turns. Read the texts and judge whether the reward should tell them apart. Marked scores differ; underlined words "
+    "are in that text only."
+)
+_MEANING_OF_TREES = "Where in their texts the completions of a prompt part."
 
 
 def prompts_section(result: Result) -> Section | None:
-    """One block a prompt; None where there is nothing to look at."""
-    prompts = result["prompts_to_look_at"]
-    if not prompts:
-        return None
+    """One block a prompt, and the trees of sampled ones; None where there is neither."""
+    prompts, sample = result["prompts_to_look_at"], result.get("sample")
     hidden = None if EFFECTIVE in shown_rewards(result) else EFFECTIVE
     truth = result["settings"]["columns"]["truth"]["column"]
-    body = join(
-        _prompt(prompt, position, truth=truth, hidden=hidden) for position, prompt in enumerate(prompts, start=1)
-    )
-    meaning = (
-        "Boundary prompts: consequential ties, answers that the reward ranks against the truth, and close calls take "
-        "turns. Read the texts and judge whether the reward should tell them apart. Marked scores differ."
-    )
-    return Section("prompts", "Prompts to look at first", meaning, "Prop 2.9, Result 1", body)
+    blocks = [
+        _prompt(prompt, place, cards(prompt["competing"], truth=truth, hidden=hidden), tree_of_prompt(prompt, sample))
+        for place, prompt in enumerate(prompts, start=1)
+    ]
+    trees = trees_of_sample(sample, prompts)
+    if not blocks:
+        return None if trees is None else Section("prompts", "Prompts of the sample", _MEANING_OF_TREES, "", trees)
+    return Section("prompts", "Prompts to look at first", _MEANING, "Prop 2.9, Result 1", join(blocks, trees))
 
 
-def _prompt(prompt: Mapping[str, Any], position: int, *, truth: str | None, hidden: str | None) -> Html:
-    completions = [_without(completion, hidden) for completion in prompt["competing"]]
-    differing = differing_scores(completions)
-    digits = {name: _digits([completion["scores"].get(name) for completion in completions]) for name in differing}
+def _prompt(prompt: Mapping[str, Any], position: int, competing: Html, tree: Html | None) -> Html:
     return tag(
         "article",
         tag("h3", f"{position}. ", short(prompt["prompt"], 90)),
         paragraph(_why(prompt)),
         _prompt_text(prompt["prompt_text"]),
-        tag(
-            "div",
-            [_completion(item, digits, truth) for item in completions],
-            class_=f"completions of-{len(completions)}",
-        ),
+        competing,
+        tree,
         class_="prompt",
     )
-
-
-def _without(completion: Completion, hidden: str | None) -> Completion:
-    """The completion with all its scores in one mapping, but the hidden one."""
-    scores = {"effective": completion["effective"], **completion["scores"]}
-    return {**completion, "scores": {name: value for name, value in scores.items() if name != hidden}}
-
-
-def differing_scores(completions: Sequence[Completion]) -> set[str]:
-    """Names of the scores that are not the same in all completions.
-
-    >>> sorted(differing_scores([{"scores": {"a": 1.0, "b": 1.0}}, {"scores": {"a": 0.0, "b": 1.0}}]))
-    ['a']
-    """
-    rows = [completion["scores"] for completion in completions]
-    names = {name for row in rows for name in row}
-    return {name for name in names if len({row.get(name) for row in rows}) > 1}
-
-
-def _digits(values: Sequence[Number | None]) -> int:
-    """Least significant digits, 3 or more, that tell different scores apart."""
-    different = {value for value in values if value is not None}
-    for digits in range(3, _MOST_DIGITS):
-        if len({number(value, digits=digits) for value in different}) == len(different):
-            return digits
-    return _MOST_DIGITS
 
 
 def _why(prompt: Mapping[str, Any]) -> str:
@@ -90,48 +62,19 @@ def _why(prompt: Mapping[str, Any]) -> str:
         parts.append("the tied ones differ in " + ", ".join(one_line(name) for name in prompt["differs_in"]))
     if prompt["step"] is not None:
         parts.append(f"step {one_line(str(prompt['step']))}")
-    hidden = prompt["tied_size"] - sum(completion["is_best"] for completion in prompt["competing"])
-    if prompt["tied_size"] > 1 and hidden > 0:
-        parts.append(f"{quantity('tied behaviour', hidden)} not shown")
+    parts += _not_shown(prompt)
     return "; ".join(parts) + "."
 
 
+def _not_shown(prompt: Mapping[str, Any]) -> list[str]:
+    """How many behaviours have no place beside the competing ones."""
+    best = sum(completion["is_best"] for completion in prompt["competing"])
+    tied = prompt["tied_size"] - best if prompt["tied_size"] > 1 else 0
+    others = prompt["behaviours"] - len(prompt["competing"]) - tied
+    kinds = [("tied behaviour", tied), ("other behaviour", others)]
+    told = [quantity(kind, how_many) for kind, how_many in kinds if how_many > 0]
+    return [f"not shown: {' and '.join(told)}"] if told else []
+
+
 def _prompt_text(text: str | None) -> Html | None:
-    if not text:
-        return None
-    return details(f"Prompt: {one_line(text, 100)}", tag("pre", text, class_="text", tabindex="0"))
-
-
-def _completion(completion: Completion, digits: Mapping[str, int], truth: str | None) -> Html:
-    facts = [
-        "best by the reward" if completion["is_best"] else "not best",
-        None if completion["source"] is None else one_line(completion["source"]),
-        None if completion["draws"] == 1 else f"drawn {completion['draws']} times",
-        None if completion["behaviour"] is None else f"behaviour {short(completion['behaviour'], 60)}",
-        f"row {completion['row']}",
-    ]
-    scores = [_score(name, value, digits, truth) for name, value in completion["scores"].items()]
-    return tag(
-        "div",
-        tag("p", " · ".join(fact for fact in facts if fact), class_="facts"),
-        _text(completion["text"]),
-        tag("dl", scores),
-        class_="completion best" if completion["is_best"] else "completion",
-    )
-
-
-def _text(text: str | None) -> Html:
-    if text is None:
-        return tag("p", "no text column", class_="facts")
-    if not text.strip():
-        return tag(
-            "p", "empty text" if not text else f"{quantity('blank', len(text))}, nothing else", class_="facts blank"
-        )
-    return tag("pre", text, class_="text", tabindex="0")
-
-
-def _score(name: str, value: Number | None, digits: Mapping[str, int], truth: str | None) -> Html:
-    label = f"{one_line(name)} (truth)" if name == truth else one_line(name)
-    shown = "missing" if value is None else number(value, digits=digits.get(name, 3))
-    inner = tag("mark", shown) if name in digits else shown
-    return tag("div", tag("dt", label), tag("dd", inner))
+    return details(f"Prompt: {one_line(text, 100)}", text_box("Prompt", text)) if text else None

@@ -1,0 +1,1 @@
+"""Competing completions on the page: how their texts differ, and where they part."""
