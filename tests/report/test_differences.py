@@ -217,3 +217,8 @@ def test_redacted_texts_show_neither_differences_nor_trees():
     assert not {"ins", "del"} & Page(markup).names()
     assert 'class="tree"' not in markup
     assert markup.count("The texts are redacted, so neither") == len(result["prompts_to_look_at"])
+
+
+def test_a_tie_of_the_audit_is_one_whatever_rounding_left():
+    rounded = [completion("a", 0.1 + 0.2), completion("b", 0.3), completion("c", 0.1, best=False)]
+    assert preference(rounded, None) == "The reward prefers A and B (0.3) to C (0.1)."
