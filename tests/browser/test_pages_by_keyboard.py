@@ -50,10 +50,10 @@ def test_going_back_nothing_is_covered_by_the_navigation(visit):
 
 def test_enter_unfolds_what_is_folded(visit):
     page = visit(page_markup("audit")).page
-    page.locator("#limits summary").first.focus()
-    assert not page.locator("#limits details table").first.is_visible()
+    page.locator("#methods summary").first.focus()
+    assert not page.locator("#methods details table").first.is_visible()
     page.keyboard.press("Enter")
-    assert page.locator("#limits details table").first.is_visible()
+    assert page.locator("#methods details table").first.is_visible()
 
 
 @pytest.mark.parametrize(("name", "width"), [("audit", 1200), ("audit", 750), ("answer", 360), ("mdp", 360)])

@@ -80,7 +80,7 @@ def escape(text: str) -> Html:
     >>> escape("a < b")
     'a &lt; b'
     """
-    return Html(html.escape(visible(text)))
+    return Html(html.escape(visible(text), quote=False))
 
 
 def paragraph(*children: Child) -> Html:
