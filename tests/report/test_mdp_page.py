@@ -56,3 +56,12 @@ def test_names_cannot_become_markup():
 def test_a_page_without_grid_start_or_choice():
     mdp = MDP.from_arrays(np.ones((1, 1, 1)), [[1.0]], 0.5)
     assert "plot-gaps" not in render_mdp(analyze_mdp(mdp).to_dict())
+
+
+@pytest.mark.parametrize("cell", [[10**12, 0], [0, 10**6], [-1, 0]])
+def test_a_grid_that_no_world_has_is_refused(result, cell):
+    """Edited by hand, it would fill the memory."""
+    edited = json.loads(json.dumps(result))
+    edited["grid"]["cells"][0] = cell
+    with pytest.raises(ValueError, match="do not make a grid"):
+        render_mdp(edited)

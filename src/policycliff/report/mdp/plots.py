@@ -99,10 +99,17 @@ def prices_plot(prices: Sequence[Mapping[str, Any]]) -> Plot | None:
     )
 
 
+def _size(cells: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """Rows and columns of a grid; refused where it could not be one of so many states."""
+    rows, columns = (1 + max(cell[axis] for cell in cells) for axis in (0, 1))
+    if min(min(cell) for cell in cells) < 0 or rows * columns > 10_000 + 100 * len(cells):
+        raise ValueError(f"{len(cells)} states do not make a grid of {rows} x {columns} cells")
+    return rows, columns
+
+
 def map_plot(states: Sequence[State], cells: Sequence[Sequence[int]], members: Sequence[int], *, what: str) -> Plot:
     """A map of one layer: `what` is "value" or "gap"; arrows are the optimal actions, red frames are ties."""
-    rows = 1 + max(cell[0] for cell in cells)
-    columns = 1 + max(cell[1] for cell in cells)
+    rows, columns = _size(cells)
     grid: list[list[float | None]] = [[None] * columns for _ in range(rows)]
     hover = [[""] * columns for _ in range(rows)]
     signs: list[tuple[int, int, str]] = []
