@@ -11,7 +11,7 @@ from policycliff.explore.prompt_blocks import completion_block, figure_tiles, fo
 from policycliff.explore.query import Query, RefusedError, page_of
 from policycliff.report.elements import Html, join, paragraph, tag
 from policycliff.report.format import count, quantity
-from policycliff.report.sections.prompts import prompts_section
+from policycliff.report.sections.prompts import what_competes
 from policycliff.report.summary import title
 from policycliff.report.text import one_line, short
 
@@ -138,10 +138,9 @@ def _competing(exploration: Exploration, prompt: Prompt) -> Html | None:
     """The block of the report, as if the prompt were listed there."""
     if prompt.entry is None:
         return None
-    same = exploration.index.reasons[prompt.entry["reason"]]
-    listed = {**exploration.result, "prompts_to_look_at": [{**prompt.entry, "same_reason": same}], "sample": None}
-    section = prompts_section(listed)
-    return None if section is None else join(tag("h2", "What competes"), section.body)
+    entry = {**prompt.entry, "same_reason": exploration.index.reasons[prompt.entry["reason"]]}
+    block = tag("article", what_competes(entry, {**exploration.result, "sample": None}), class_="prompt")
+    return join(tag("h2", "What competes"), block)
 
 
 def _pager(query: Query, number_: int, changed: Mapping[str, str], place: int, pages: int) -> Html | None:

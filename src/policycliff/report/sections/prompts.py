@@ -23,28 +23,31 @@ _MEANING_OF_TREES = "Where in their texts the completions of a prompt part."
 
 def prompts_section(result: Result) -> Section | None:
     """One block a prompt, and the trees of sampled ones; None where there is neither."""
-    prompts, sample = result["prompts_to_look_at"], result.get("sample")
-    hidden = None if EFFECTIVE in shown_rewards(result) else EFFECTIVE
-    truth = result["settings"]["columns"]["truth"]["column"]
+    prompts = result["prompts_to_look_at"]
+    trees = trees_of_sample(result.get("sample"), prompts)
+    if not prompts:
+        return None if trees is None else Section("prompts", "Prompts of the sample", _MEANING_OF_TREES, "", trees)
     blocks = [
-        _prompt(prompt, place, cards(prompt["competing"], truth=truth, hidden=hidden), tree_of_prompt(prompt, sample))
+        tag(
+            "article",
+            tag("h3", f"{place}. ", short(prompt["prompt"], 90)),
+            _prompt_text(prompt["prompt_text"]),
+            what_competes(prompt, result),
+            class_="prompt",
+        )
         for place, prompt in enumerate(prompts, start=1)
     ]
-    trees = trees_of_sample(sample, prompts)
-    if not blocks:
-        return None if trees is None else Section("prompts", "Prompts of the sample", _MEANING_OF_TREES, "", trees)
     return Section("prompts", "Prompts to look at first", _MEANING, "Prop 2.9, Result 1", join(blocks, trees))
 
 
-def _prompt(prompt: Mapping[str, Any], position: int, competing: Html, tree: Html | None) -> Html:
-    return tag(
-        "article",
-        tag("h3", f"{position}. ", short(prompt["prompt"], 90)),
+def what_competes(prompt: Mapping[str, Any], result: Result) -> Html:
+    """Why a prompt is looked at, its competing completions, and where they part."""
+    hidden = None if EFFECTIVE in shown_rewards(result) else EFFECTIVE
+    truth = result["settings"]["columns"]["truth"]["column"]
+    return join(
         paragraph(_why(prompt)),
-        _prompt_text(prompt["prompt_text"]),
-        competing,
-        tree,
-        class_="prompt",
+        cards(prompt["competing"], truth=truth, hidden=hidden),
+        tree_of_prompt(prompt, result.get("sample")),
     )
 
 
