@@ -15,7 +15,8 @@ settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile("repeatable")
 
 # The scripts that made the data need the libraries that wrote it.
-collect_ignore_glob = ["data/*"]
+# Files of fixtures share a name, under which only one can be looked through for doctests.
+collect_ignore_glob = ["data/*", "conftest.py", "*/conftest.py"]
 
 # Settings check the caller's values themselves, with messages that are under test.
 _UNCHECKED = ("kernels", "rollouts.settings")

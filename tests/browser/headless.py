@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Playwright adds --headless itself. The sandbox cannot work for root, nor in most containers.
 _FLAGS = (
     "--no-sandbox",

@@ -1,6 +1,7 @@
 """Sliders in Chromium: what they recompute agrees with the audit's figures and with sums of fractions."""
 
 from collections import defaultdict
+from contextlib import ExitStack
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -9,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 from audit_examples import WORDS, rollouts
+from headless import visited
 
 from policycliff.report.format import number, percent
 from policycliff.report.html import render_html
@@ -37,6 +39,31 @@ def result_of(name: str, beta: float | None = None) -> dict[str, Any]:
 @pytest.fixture(params=CASES)
 def case(request) -> str:
     return request.param
+
+
+@pytest.fixture(scope="module")
+def page_of(browser, tmp_path_factory):
+    """The page of a case as it opens: it is opened once, and its controls are put back."""
+    pages: dict[str, Any] = {}
+    with ExitStack() as stack:
+
+        def opened(name: str) -> Any:
+            if name not in pages:
+                folder = tmp_path_factory.mktemp("sliders")
+                visit = stack.enter_context(visited(browser, render_html(result_of(name)), folder))
+                pages[name] = visit.page
+            put_back(pages[name])
+            return pages[name]
+
+        yield opened
+
+
+def put_back(page) -> None:
+    for name in ("weights-reset", "temperature-reset"):
+        page.click(f"#{name}")
+    page.uncheck("#temperature-scaled")
+    page.select_option("#temperature-pair", "0")
+    settle(page)
 
 
 def set_slider(page, name: str, value: float) -> None:
@@ -90,9 +117,9 @@ def shown_sets(result: dict[str, Any], best: list[list[int]], key: str) -> dict[
     }
 
 
-def test_best_sets_of_the_page_are_those_of_the_audit(case, open_page):
+def test_best_sets_of_the_page_are_those_of_the_audit(case, page_of):
     result = result_of(case)
-    page = open_page(render_html(result))
+    page = page_of(case)
     assert best_sets_of_page(page) == [sorted(prompt["best"]) for prompt in result["sample"]["prompts"]]
     tied = result["rewards"]["effective"]["tied_share"]["value"]
     assert figure(page, "weights-tied") == pytest.approx(tied)
@@ -101,9 +128,9 @@ def test_best_sets_of_the_page_are_those_of_the_audit(case, open_page):
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "normalised first"])
-def test_sliders_give_the_best_sets_of_exact_sums(name, open_page):
+def test_sliders_give_the_best_sets_of_exact_sums(name, page_of):
     result = result_of(name)
-    page = open_page(render_html(result))
+    page = page_of(name)
     given = {column: Fraction(repr(weight)) for column, weight in CASES[name]["rewards"].items()}
     trained_on = {column for column, weight in given.items() if weight}
     in_use = oracle(name, given, trained_on)
@@ -122,9 +149,9 @@ def test_sliders_give_the_best_sets_of_exact_sums(name, open_page):
         assert figure(page, "weights-changed") == 0.0
 
 
-def test_a_normalised_slider_agrees_with_an_audit_at_the_moved_weight(open_page):
+def test_a_normalised_slider_agrees_with_an_audit_at_the_moved_weight(page_of):
     name = "normalised first"
-    page = open_page(render_html(result_of(name)))
+    page = page_of(name)
     set_slider(page, "weight-1", 2.5)
     moved = audit(
         rollouts(), **ROLES, rewards={"passes": 1.0, "style": 0.5}, aggregation="normalize_then_sum"
@@ -132,9 +159,9 @@ def test_a_normalised_slider_agrees_with_an_audit_at_the_moved_weight(open_page)
     assert best_sets_of_page(page) == [sorted(prompt["best"]) for prompt in moved["sample"]["prompts"]]
 
 
-def test_shares_of_the_sample_and_of_the_walls_agree(open_page):
+def test_shares_of_the_sample_and_of_the_walls_agree(page_of):
     result = result_of("two rewards and a truth")
-    page = open_page(render_html(result))
+    page = page_of("two rewards and a truth")
     for place, factor in product((0, 1), (-0.525, 0.475, 1.475, 2.975)):
         set_slider(page, f"weight-{place}", factor)
         curve = result["weights"][place]["curve"]
@@ -149,9 +176,8 @@ def test_shares_of_the_sample_and_of_the_walls_agree(open_page):
     assert "moves alone" in text(page, "weights-whole")
 
 
-def test_the_truth_of_the_best_is_that_of_an_audit_at_the_moved_weights(open_page):
-    result = result_of("two rewards and a truth")
-    page = open_page(render_html(result))
+def test_the_truth_of_the_best_is_that_of_an_audit_at_the_moved_weights(page_of):
+    page = page_of("two rewards and a truth")
     for factor, weight in ((1, 0.2), (3, 0.6), (0.5, 0.1)):
         set_slider(page, "weight-1", factor)
         options = CASES["two rewards and a truth"] | {"rewards": {"passes": 1.0, "style": weight}}
@@ -161,9 +187,9 @@ def test_the_truth_of_the_best_is_that_of_an_audit_at_the_moved_weights(open_pag
         assert text(page, "weights-truth-range") == f"{bounds[0]} to {bounds[1]} by tie-breaker"
 
 
-def test_changed_prompts_are_listed_with_their_best_completions(open_page):
+def test_changed_prompts_are_listed_with_their_best_completions(page_of):
     result = result_of("two rewards and a truth")
-    page = open_page(render_html(result))
+    page = page_of("two rewards and a truth")
     assert page.is_hidden("#weights-table")
     set_slider(page, "weight-0", -1)
     changed = round(figure(page, "weights-changed") * len(result["sample"]["prompts"]))
@@ -173,9 +199,9 @@ def test_changed_prompts_are_listed_with_their_best_completions(open_page):
     assert text(page, "weights-more") == ("" if changed <= 12 else f"and {changed - 12} more")
 
 
-def test_the_temperature_slider_agrees_with_audits_at_its_betas(case, open_page):
+def test_the_temperature_slider_agrees_with_audits_at_its_betas(case, page_of):
     result = result_of(case)
-    page = open_page(render_html(result))
+    page = page_of(case)
     for step in (-40, 0, 13):
         set_slider(page, "temperature-beta", step)
         beta = figure(page, "temperature-beta-value")
@@ -183,9 +209,9 @@ def test_the_temperature_slider_agrees_with_audits_at_its_betas(case, open_page)
         agree_pair_by_pair(page, comparable(result_of(case, beta)))
 
 
-def test_scaled_rewards_have_a_beta_of_one(case, open_page):
+def test_scaled_rewards_have_a_beta_of_one(case, page_of):
     result = result_of(case)
-    page = open_page(render_html(result))
+    page = page_of(case)
     page.check("#temperature-scaled")
     settle(page)
     assert figure(page, "temperature-beta-value") == 1.0
@@ -223,9 +249,9 @@ def agree(page, figures: dict[str, Any]) -> None:
     assert figure(page, "temperature-variation") <= figure(page, "temperature-sharp") + 1e-12
 
 
-def test_the_policy_at_a_prompt_is_that_of_the_definition(open_page):
+def test_the_policy_at_a_prompt_is_that_of_the_definition(page_of):
     result = result_of("two rewards and a truth")
-    page = open_page(render_html(result))
+    page = page_of("two rewards and a truth")
     rows = rollouts().filter(pl.col("prompt_id") == "p07")
     place = [prompt["prompt"] for prompt in result["sample"]["prompts"]].index("p07")
     options = page.locator("#temperature-pair option").all_text_contents()

@@ -115,7 +115,7 @@ def test_every_tracker_gets_the_figures(tmp_path):
     assert len(held_out) == 2 * 4 * 4
 
 
-@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}, {"num_iterations": 2}])
+@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2, "num_iterations": 2}])
 def test_a_resumed_training_has_every_step_once(tmp_path, settings):
     settings = {"save_strategy": "steps", "save_steps": 2, **settings}
     functions, watcher = watch(FUNCTIONS)

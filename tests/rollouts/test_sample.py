@@ -180,7 +180,7 @@ def names(sample: dict[str, Any]) -> list[str]:
 
 
 def test_every_prompt_is_drawn_as_often():
-    table, seeds = plain(6), 150
+    table, seeds = plain(6), 90
     drawn = Counter(name for seed in range(seeds) for name in names(sampled(table, embed=2, seed=seed)))
     assert sum(drawn.values()) == 2 * seeds
     spread = math.sqrt(seeds * 1 / 3 * 2 / 3)

@@ -93,7 +93,7 @@ def test_a_sample_holds_the_prompts_that_it_holds_in_memory(table, parts, sample
 def test_an_embedded_sample_is_as_large_as_from_memory(parts, monkeypatch):
     """Prompts that are too large, and more than there is room for, are in different parts."""
     monkeypatch.setattr(sample, "MOST_ENTRIES_A_PROMPT", 6)
-    monkeypatch.setattr(sample, "MOST_ENTRIES", 24)
+    monkeypatch.setattr(sample, "MOST_NUMBERS", 3 * 24)
     names = [f"q{at % 20}" for at in range(60)] + [f"q{at}" for at in (3, 7, 11) for _ in range(5)]
     table = scores(names, {"one": [0.1 * (at % 7) for at in range(len(names))]})
     result = audited(table, {"rewards": ["one"], "prompt": "prompt", "look_at": 2, "embed": 17}, parts)
