@@ -242,3 +242,11 @@ def test_a_large_audit_renders_within_a_second():
     start = time.process_time()
     render_html(result)
     assert time.process_time() - start < 1.0
+
+
+def test_no_more_prompts_are_embedded_than_a_page_can_hold():
+    result = json.loads(json.dumps(FULL))
+    result["prompts_to_look_at"] = (result["prompts_to_look_at"] * 201)[:203]
+    page = Page(render_html(result))
+    assert sum(attributes.get("class") == "prompt" for tag, attributes in page.elements if tag == "article") == 200
+    assert "3 more prompts to look at" in page.text

@@ -11,7 +11,7 @@ from policycliff.report.prompts.trees import tree_of_prompt, trees_of_sample
 from policycliff.report.sections.section import Section
 from policycliff.report.summary import Result, shown_rewards
 from policycliff.report.text import one_line, short
-from policycliff.rollouts.settings import EFFECTIVE
+from policycliff.rollouts.settings import EFFECTIVE, MOST_EMBEDDED
 
 _MEANING = (
     "Boundary prompts: consequential ties, answers that the reward ranks against the truth, and close calls take "
@@ -35,9 +35,11 @@ def prompts_section(result: Result) -> Section | None:
             what_competes(prompt, result),
             class_="prompt",
         )
-        for place, prompt in enumerate(prompts, start=1)
+        for place, prompt in enumerate(prompts[:MOST_EMBEDDED], start=1)
     ]
-    return Section("prompts", "Prompts to look at first", _MEANING, "Prop 2.9, Result 1", join(blocks, trees))
+    more = len(prompts) - len(blocks)
+    left = paragraph(f"{quantity('more prompt', more)} to look at: in the JSON of the audit.") if more else None
+    return Section("prompts", "Prompts to look at first", _MEANING, "Prop 2.9, Result 1", join(blocks, left, trees))
 
 
 def what_competes(prompt: Mapping[str, Any], result: Result) -> Html:
