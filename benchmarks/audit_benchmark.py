@@ -57,6 +57,7 @@ def timed_audit(table: Path, folder: Path, *, noise: str = "auto") -> dict[str, 
     """Wall time and peak resident memory of the command as a whole process."""
     command = [
         sys.executable, "-m", "policycliff", "audit", str(table), "--quiet", "--json", str(folder / "audit.json"),
+        "--html", str(folder / "audit.html"),
         "--reward", "passed", "--reward", "model_score=0.2", "--reward", "formatted=0.1", "--truth", "truth",
         "--max-reward", "passed=1", "--noise", noise,
     ]  # fmt: skip
@@ -65,7 +66,9 @@ def timed_audit(table: Path, folder: Path, *, noise: str = "auto") -> dict[str, 
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"the audit failed with status {status}")
-    return {"seconds": time.perf_counter() - started, "peak_megabytes": usage.ru_maxrss / 1024}
+    page = (folder / "audit.html").stat().st_size / 1e6
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "peak_megabytes": usage.ru_maxrss / 1024, "page_megabytes": page}
 
 
 def main() -> None:
@@ -86,7 +89,7 @@ def main() -> None:
             per_row = 1e6 * measured["seconds"] / (n_prompts * COMPLETIONS)
             print(
                 f"{n_prompts * COMPLETIONS:>10,} rows  {measured['seconds']:7.2f} s  {per_row:6.2f} us/row  "
-                f"{measured['peak_megabytes']:8.0f} MB"
+                f"{measured['peak_megabytes']:8.0f} MB  page {measured['page_megabytes']:.1f} MB"
             )
     if arguments.json:
         machine = {"cores": os.cpu_count(), "python": platform.python_version(), "polars": pl.__version__}
