@@ -28,19 +28,18 @@ function updateTemperature() {
 }
 
 function showShift(beta) {
-  const scored = scoredPrompts();
-  const figures = meanShift(scored, beta);
+  const figures = meanShift(pairScored, beta);
   const estimable = figures.samples !== null && figures.samples >= FEWEST_SAMPLES;
   for (const name of SHIFTS) show(`temperature-${name}`, numberText(figures[name]), figures[name]);
   const samples = `${estimable ? "estimated" : "not estimable for unseen completions"}: the median prompt is worth`;
   show("temperature-samples", `${samples} ${numberText(figures.samples)} completions`, figures.samples);
-  show("temperature-prompts", `mean over ${numberText(scored.length)} sampled prompts`, scored.length);
+  show("temperature-prompts", `mean over ${numberText(pairScored.length)} sampled prompts`, pairScored.length);
   const line = { type: "line", x0: beta, x1: beta, yref: "paper", y0: 0, y1: 1, line: { color: "#d1603d", width: 2 } };
   Plotly.relayout("plot-temperature", { shapes: [line] });
 }
 
+// Of the pair in use; `drawCurves` sets them.
 let pairScored = [];
-const scoredPrompts = () => pairScored;
 
 // The curves of a pair: they change with the pair and with scaling, not with the slider.
 function drawCurves() {

@@ -8,7 +8,6 @@ from policycliff.report.elements import Html, join, table
 from policycliff.report.format import Number, number
 from policycliff.report.plots.weights import wall_curves
 from policycliff.report.sections.section import Section, plot_box
-from policycliff.report.sliders.block import sample_block
 from policycliff.report.sliders.weights import SCRIPTS, weight_sliders
 from policycliff.report.summary import Result
 from policycliff.report.text import one_line
@@ -24,7 +23,10 @@ _ALONE = (
 
 
 def weights_section(result: Result) -> Section | None:
-    """Curves and walls of the weights, and sliders; None where there is nothing to choose."""
+    """Curves and walls of the weights, and sliders; None where there is nothing to choose.
+
+    The sliders read the sample that the section on temperature brings.
+    """
     walls = _walls(result["weights"]) if len(result["weights"]) > 1 else None
     movable = len(result["settings"]["rewards"]) > 1 and result.get("sample")
     if walls is None and not movable:
@@ -36,7 +38,6 @@ def weights_section(result: Result) -> Section | None:
         "Lemma 4.2, Prop 4.6",
         join(walls, weight_sliders(result) if movable else None),
         {} if walls is None else {"walls": wall_curves(result["weights"])},
-        data={"sample": sample_block(result)} if movable else {},
         scripts=SCRIPTS if movable else (),
     )
 
